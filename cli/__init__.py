@@ -1,0 +1,1 @@
+"""The command line: ``limner serve``, ``enhance``, ``export``, ``models``, ``weights``, ``doctor``."""

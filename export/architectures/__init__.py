@@ -1,0 +1,1 @@
+"""The networks, written for export; each loads its published state dict by the keys it was saved with."""

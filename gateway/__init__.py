@@ -1,0 +1,1 @@
+"""The HTTP side: uploads, limits and answers. Talks to Triton over gRPC only."""

@@ -1,0 +1,1 @@
+"""The embedded Triton process: locate, assemble, start, watch, stop."""
