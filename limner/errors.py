@@ -10,7 +10,9 @@
     │   ├── UnsupportedFormat       415  unsupported-format
     │   ├── DamagedImage            422  damaged-image
     │   └── OutputTooLarge          422  output-too-large
+    ├── UploadTimeout               408  upload-timeout
     ├── NotFound                    404  not-found
+    ├── MethodNotAllowed            405  method-not-allowed
     ├── Cancelled                   499  cancelled
     ├── CapacityError
     │   ├── QueueFull               503  temporary-reduced-capacity
@@ -91,8 +93,16 @@ class OutputTooLarge(InputError):
     type, title, status = "output-too-large", "Output too large", 422
 
 
+class UploadTimeout(LimnerError):
+    type, title, status = "upload-timeout", "Upload timed out", 408
+
+
 class NotFound(LimnerError):
     type, title, status = "not-found", "Not found", 404
+
+
+class MethodNotAllowed(LimnerError):
+    type, title, status = "method-not-allowed", "Method not allowed", 405
 
 
 class Cancelled(LimnerError):

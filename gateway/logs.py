@@ -1,0 +1,38 @@
+"""Log lines as JSON with ECS field names: one object a line."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import datetime, timezone
+from typing import TextIO
+
+FIELDS = "fields"
+"""Attribute of a log record that holds more fields: ``log.info(…, extra={FIELDS: {…}})``."""
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record; an exception is told by its type alone, because its message may quote a request."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, object] = {
+            "@timestamp": datetime.fromtimestamp(record.created, timezone.utc).isoformat(timespec="milliseconds"),
+            "log.level": record.levelname.lower(),
+            "log.logger": record.name,
+            "message": record.getMessage(),
+            **getattr(record, FIELDS, {}),
+        }
+        if record.exc_info and record.exc_info[0] is not None:
+            line["error.type"] = record.exc_info[0].__name__
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+def configure_logging(stream: TextIO | None = None) -> None:
+    """Send the log of this process to ``stream`` (standard error when None) as JSON lines."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonFormatter())
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # The parser's warnings quote bytes of the form it refuses.
+    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
+    logging.getLogger("httpx").setLevel(logging.WARNING)

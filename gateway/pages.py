@@ -1,0 +1,57 @@
+"""The pages for people: ``/`` and ``/docs``. No script, nothing from another host."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from html import escape
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse
+
+from gateway.docs_page import render_docs
+from gateway.envelope import SECURITY_HEADERS
+
+router = APIRouter(include_in_schema=False)
+
+STYLE = """
+body { font: 1rem/1.5 system-ui, sans-serif; max-width: 56rem; margin: 2rem auto; padding: 0 1rem; }
+pre { background: #f2f2f2; color: #111; padding: .75rem; overflow-x: auto; }
+table { border-collapse: collapse; }
+td, th { border: 1px solid #bbb; padding: .25rem .5rem; text-align: left; vertical-align: top; }
+"""
+
+_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+PAGE_HEADERS = {
+    "Content-Security-Policy": f"{SECURITY_HEADERS['Content-Security-Policy']}; style-src 'sha256-{_HASH}'",
+    "Cache-Control": "no-cache",
+}
+
+HOME = """
+<h1>Limner</h1>
+<p>Restores low-quality face photos. Photos are never stored.</p>
+<pre>curl -f -F file=@photo.jpg {base}v1/enhance -o enhanced.jpg</pre>
+<p><a href="/docs">All calls and options</a> · <a href="/v1/models">Models</a></p>
+<section lang="zh">
+<h2>Limner 人像修复</h2>
+<p>修复低质量的人脸照片。照片不会被保存。</p>
+<pre>curl -f -F file=@photo.jpg {base}v1/enhance -o enhanced.jpg</pre>
+<p><a href="/docs">全部接口与参数</a> · <a href="/v1/models">模型</a></p>
+</section>
+"""
+
+
+@router.get("/")
+async def home(request: Request) -> HTMLResponse:
+    return _page("Limner", HOME.format(base=escape(str(request.base_url))))
+
+
+@router.get("/docs")
+async def docs(request: Request) -> HTMLResponse:
+    return _page("Limner: HTTP API", render_docs(request.app.openapi()))
+
+
+def _page(title: str, body: str) -> HTMLResponse:
+    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
+    html = f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>'
+    return HTMLResponse(html, headers=PAGE_HEADERS)
