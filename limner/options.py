@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from limner.errors import InvalidOption
@@ -121,9 +121,7 @@ class Options:
     def to_parameters(self) -> dict[str, str]:
         """The options that differ from their defaults, as Triton request parameters."""
         values = asdict(self)
-        return {
-            spec.name: str(values[spec.name]).lower() for spec in OPTION_SPECS if values[spec.name] != spec.default
-        }
+        return {spec.name: str(values[spec.name]).lower() for spec in OPTION_SPECS if values[spec.name] != spec.default}
 
 
 def parse_options(values: Mapping[str, Value]) -> Options:
@@ -134,11 +132,6 @@ def parse_options(values: Mapping[str, Value]) -> Options:
     """
     unknown = sorted(set(values) - set(_SPEC_BY_NAME))
     if unknown:
-        raise InvalidOption(
-            f"{unknown[0][:40]!r} is not an option. Options are: {', '.join(_SPEC_BY_NAME)}."
-        )
+        raise InvalidOption(f"{unknown[0][:40]!r} is not an option. Options are: {', '.join(_SPEC_BY_NAME)}.")
     parsed = {name: _SPEC_BY_NAME[name].parse(value) for name, value in values.items() if value != ""}
     return Options(**parsed)  # type: ignore[arg-type]
-
-
-assert {field.name for field in fields(Options)} == set(_SPEC_BY_NAME), "Options and OPTION_SPECS must agree"

@@ -41,7 +41,7 @@ class Settings(BaseSettings):
     )
     offline: bool = Field(False, description="Download nothing: use what is on disk or carried by packages.")
     mirrors: Annotated[tuple[HttpUrl, ...], NoDecode] = Field(
-        (), description="Comma-separated base URLs tried before a project's own release page; a file is `<base>/<file>`."
+        (), description="Comma-separated base URLs tried before the official release; a file is `<base>/<file>`."
     )
     download_timeout: float = Field(
         5.0, gt=0, le=600, description="Seconds to wait for a release page to answer before falling back."

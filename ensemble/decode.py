@@ -1,0 +1,192 @@
+"""Decode step: encoded bytes to pixels.
+
+Upstream (``cv2.imread`` in GFPGAN's and Real-ESRGAN's scripts) drops alpha, ignores animation and turns 16-bit faces
+near-black; here alpha and the lower bits are kept beside the 8-bit RGB that the networks take.
+"""
+
+from __future__ import annotations
+
+import io
+import warnings
+from dataclasses import replace
+from typing import TypeVar, cast
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageCms
+
+from ensemble.header import Header, read_header
+from ensemble.photo import Int16, Photo, PhotoInfo, UInt8, UInt16
+from limner.errors import DamagedImage, TooManyPixels
+
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+MAX_PIXELS = 50_000_000
+"""Default cap on pixels, all frames of an animation together."""
+
+_MAX_ICC_BYTES = 1 << 20
+_ORIENTATION_TAG = 0x0112
+_GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
+
+
+def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
+    """Decode a JPEG, PNG or WebP photo; EXIF orientation is applied, other metadata is left behind.
+
+    Args:
+        data: the encoded file.
+        max_pixels: refuse more pixels than this, counted before decoding.
+
+    Raises:
+        EmptyImage, UnsupportedFormat, DamagedImage, TooManyPixels: see :mod:`limner.errors`.
+    """
+    header = read_header(data)
+    _check_pixels(header.width, header.height, 1, max_pixels)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of harmless oddities in metadata
+            return _decode(data, header, max_pixels)
+    except (TooManyPixels, DamagedImage):
+        raise
+    except (Image.DecompressionBombError, MemoryError):
+        raise _too_many(header.width, header.height, max_pixels) from None
+    except Exception:  # a decoder given hostile bytes may raise anything; every case means the same to the sender
+        raise DamagedImage(
+            f"The {header.format.upper()} breaks off or is damaged. Upload it again, or save it anew from an editor."
+        ) from None
+
+
+def _check_pixels(width: int, height: int, frames: int, max_pixels: int) -> None:
+    if width * height * frames > max_pixels:
+        raise _too_many(width, height, max_pixels, frames)
+
+
+def _too_many(width: int, height: int, max_pixels: int, frames: int = 1) -> TooManyPixels:
+    counted = f"{width}x{height}" + (f" with {frames} frames" if frames > 1 else "")
+    return TooManyPixels(
+        f"The photo is {counted}; at most {max_pixels / 1e6:g} megapixels are taken. Make it smaller and send it again."
+    )
+
+
+def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
+    with Image.open(io.BytesIO(data), formats=[header.format.upper()]) as image:
+        frames = int(getattr(image, "n_frames", 1))
+        # The decoder's own reading of the header counts too, should it ever differ from ours.
+        _check_pixels(image.width, image.height, frames, max_pixels)
+        if image.width != header.width or image.height != header.height:
+            raise DamagedImage("The photo's header contradicts itself. Save it anew from an image editor.")
+        info = PhotoInfo(
+            width=image.width,
+            height=image.height,
+            format=header.format,
+            mode=image.mode,
+            bit_depth=8,
+            frames=frames,
+            bytes=len(data),
+            gray=image.mode in _GRAY_MODES,
+            opaque=True,
+        )
+        image.load()
+        orientation = _orientation(image)
+        photo = _decode_16_bit(data, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
+    return orient_photo(photo, orientation)
+
+
+def _decode_8_bit(image: Image.Image, info: PhotoInfo) -> Photo:
+    icc = _icc_profile(image)
+    if image.mode in {"LA", "PA", "La", "RGBA", "RGBa"} or "transparency" in image.info:
+        rgba = np.asarray(image.convert("RGBA"))
+        alpha = np.ascontiguousarray(rgba[..., 3])
+        info = replace(info, opaque=bool(alpha.min() == 255))
+        return Photo(np.ascontiguousarray(rgba[..., :3]), alpha, None, icc, info)
+    if image.mode == "CMYK":
+        return Photo(_cmyk_to_srgb(image), None, None, None, info)
+    return Photo(np.array(image.convert("RGB"), dtype=np.uint8), None, None, icc, info)
+
+
+def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
+    """Pillow has checked the stream to its end, but keeps 8 of the 16 bits; OpenCV reads them all."""
+    decoded = cast("UInt16 | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+    if decoded is None or decoded.dtype != np.uint16:
+        raise DamagedImage("The 16-bit PNG is damaged. Save it anew from an image editor.")
+    alpha16: UInt16 | None = None
+    if decoded.ndim == 2:
+        rgb = np.repeat(decoded[..., None], 3, axis=2)
+    else:
+        if decoded.shape[2] == 4:
+            alpha16 = decoded[..., 3]
+        rgb = decoded[..., 2::-1]
+    pixels, fine = split_16_bit(rgb)
+    alpha = None if alpha16 is None else split_16_bit(alpha16)[0]
+    info = replace(info, bit_depth=16, opaque=alpha is None or bool(alpha.min() == 255))
+    return Photo(pixels, alpha, fine, _icc_profile(image), info)
+
+
+def split_16_bit(values: UInt16) -> tuple[UInt8, Int16]:
+    """uint16 values as ``(high, fine)`` with ``values == high * 257 + fine``; ``fine`` lies in -128..128."""
+    wide = values.astype(np.int32)
+    high = (wide + 128) // 257
+    return high.astype(np.uint8), (wide - high * 257).astype(np.int16)
+
+
+def join_16_bit(high: UInt8, fine: Int16) -> UInt16:
+    """Inverse of :func:`split_16_bit`; clipped to 0..65535."""
+    joined = high.astype(np.int32) * 257 + fine
+    return np.clip(joined, 0, 65535, out=joined).astype(np.uint16)
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation 1..8; 1 where there is none or the EXIF data cannot be read."""
+    try:
+        value = image.getexif().get(_ORIENTATION_TAG, 1)
+    except Exception:  # broken EXIF is no reason to refuse a good picture
+        return 1
+    return value if isinstance(value, int) and 1 <= value <= 8 else 1
+
+
+def orient_photo(photo: Photo, orientation: int) -> Photo:
+    """Turn and mirror a photo as EXIF orientation 1..8 asks (CIPA DC-008, tag 0x0112)."""
+    if orientation == 1:
+        return photo
+    pixels = orient(photo.pixels, orientation)
+    return replace(
+        photo,
+        pixels=pixels,
+        alpha=None if photo.alpha is None else orient(photo.alpha, orientation),
+        fine=None if photo.fine is None else orient(photo.fine, orientation),
+        info=replace(photo.info, width=pixels.shape[1], height=pixels.shape[0]),
+    )
+
+
+def orient(array: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
+    """An array [H, W, ...] turned and mirrored by EXIF orientation 1..8, contiguous."""
+    if orientation >= 5:  # 5..8 swap width and height
+        array = np.swapaxes(array, 0, 1)
+    if orientation in {3, 4, 7, 8}:
+        array = array[::-1]
+    if orientation in {2, 3, 6, 7}:
+        array = array[:, ::-1]
+    return np.ascontiguousarray(array)
+
+
+def _icc_profile(image: Image.Image) -> bytes | None:
+    """The embedded profile where it describes the pixels that are kept (RGB or gray) and is of a sane size."""
+    profile = image.info.get("icc_profile")
+    if not isinstance(profile, bytes) or not 128 <= len(profile) <= _MAX_ICC_BYTES:
+        return None
+    wanted = b"GRAY" if image.mode in _GRAY_MODES else b"RGB "
+    return profile if profile[16:20] == wanted else None
+
+
+def _cmyk_to_srgb(image: Image.Image) -> UInt8:
+    """CMYK through its own profile where it carries a usable one, else by the plain formula."""
+    profile = image.info.get("icc_profile")
+    if isinstance(profile, bytes) and 128 <= len(profile) <= _MAX_ICC_BYTES and profile[16:20] == b"CMYK":
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
+            if converted is not None:
+                return np.array(converted, dtype=np.uint8)
+        except ImageCms.PyCMSError:  # a broken profile: the formula is better than a refusal
+            pass
+    return np.array(image.convert("RGB"), dtype=np.uint8)

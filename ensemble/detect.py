@@ -1,0 +1,109 @@
+"""Pick faces out of the detector's candidates.
+
+Follows facexlib 0.3.0 (``RetinaFace.detect_faces``, ``FaceRestoreHelper.get_face_landmarks_5``) with the thresholds
+that GFPGANer uses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ensemble.photo import Float32, UInt8
+
+SCORE_THRESHOLD = 0.97
+NMS_IOU = 0.4
+MIN_EYE_DISTANCE = 5.0
+"""Pixels between the eyes below which a face is left alone."""
+
+MIN_SIDE = 16
+"""Pixels below which a picture can hold no face of that eye distance, and the detector's maps would be empty."""
+
+
+@dataclass(frozen=True)
+class Faces:
+    """N faces, best score first.
+
+    Attributes:
+        boxes: float32 [N, 4], x0, y0, x1, y1 in pixels.
+        scores: float32 [N], 0..1.
+        landmarks: float32 [N, 5, 2], x, y of left eye, right eye, nose, left and right corner of the mouth, as seen.
+    """
+
+    boxes: Float32
+    scores: Float32
+    landmarks: Float32
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def to_json(self) -> list[dict[str, object]]:
+        """Rounded for a report: a tenth of a pixel, a thousandth of a score."""
+        return [
+            {
+                "box": [round(float(value), 1) for value in box],
+                "score": round(float(score), 4),
+                "landmarks": [[round(float(value), 1) for value in point] for point in points],
+            }
+            for box, score, points in zip(self.boxes, self.scores, self.landmarks, strict=True)
+        ]
+
+
+NO_FACES = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros((0, 5, 2), np.float32))
+
+
+def select_faces(boxes: Float32, scores: Float32, landmarks: Float32) -> Faces:
+    """Threshold, suppress overlaps, drop the tiniest.
+
+    Args:
+        boxes: float32 [K, 4], candidates in any order.
+        scores: float32 [K].
+        landmarks: float32 [K, 10], x, y pairs.
+    """
+    sure = np.flatnonzero(scores > SCORE_THRESHOLD)
+    order = sure[np.argsort(-scores[sure], kind="stable")]
+    order = order[suppress_overlaps(boxes[order], NMS_IOU)]
+    points = landmarks[order].reshape(-1, 5, 2)
+    eye_distance = np.linalg.norm(points[:, 0] - points[:, 1], axis=1)
+    order, points = order[eye_distance >= MIN_EYE_DISTANCE], points[eye_distance >= MIN_EYE_DISTANCE]
+    return Faces(boxes[order], scores[order], points)
+
+
+def suppress_overlaps(boxes: Float32, iou: float) -> npt.NDArray[np.intp]:
+    """Greedy non-maximum suppression; indices kept of ``boxes`` float32 [K, 4], which come best first.
+
+    Areas count their border pixels (``x1 - x0 + 1``), as facexlib's ``py_cpu_nms`` does.
+    """
+    left, top, right, bottom = boxes.T.astype(np.float64) if len(boxes) else np.zeros((4, 0))
+    areas = (right - left + 1) * (bottom - top + 1)
+    remaining = np.arange(len(boxes))
+    kept: list[int] = []
+    while remaining.size:
+        best, others = remaining[0], remaining[1:]
+        kept.append(int(best))
+        width = np.minimum(right[best], right[others]) - np.maximum(left[best], left[others]) + 1
+        height = np.minimum(bottom[best], bottom[others]) - np.maximum(top[best], top[others]) + 1
+        shared = np.maximum(width, 0) * np.maximum(height, 0)
+        remaining = others[shared <= iou * (areas[best] + areas[others] - shared)]
+    return np.array(kept, dtype=np.intp)
+
+
+def detection_scale(width: int, height: int, max_pixels: int) -> float:
+    """Factor to shrink a picture by before detection so that it has at most ``max_pixels``; 1.0 where it has not more.
+
+    Upstream detects at the original size whatever it is, and needs gigabytes for a large photo.
+    """
+    return min(1.0, math.sqrt(max_pixels / (width * height)))
+
+
+def scale_faces(faces: Faces, factor: float) -> Faces:
+    """The same faces in a picture ``factor`` times as large."""
+    return Faces(faces.boxes * np.float32(factor), faces.scores, faces.landmarks * np.float32(factor))
+
+
+def is_detectable(pixels: UInt8) -> bool:
+    """Whether a picture is large enough to be given to the detector."""
+    return min(pixels.shape[:2]) >= MIN_SIDE

@@ -1,0 +1,69 @@
+"""``detect_faces``: BLS step that asks the detector, where there is one, and picks the faces."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from ensemble.detect import NO_FACES, Faces, detection_scale, is_detectable, scale_faces, select_faces
+from ensemble.photo import UInt8
+from limner.catalog import CatalogEntry
+from model_repository.step_model import (
+    Array,
+    StepModel,
+    Stopwatch,
+    json_tensor,
+    raise_failure,
+    read_options,
+    tensor,
+)
+
+
+class TritonPythonModel(StepModel):
+    def prepare(self) -> None:
+        catalog = self.load_catalog()
+        self.detector: CatalogEntry | None = next(iter(catalog.available("detector")), None)
+        self.reason = catalog.reason("detector")
+        self.max_pixels = int(self.parameters["max_detection_pixels"])
+
+    def answer(self, request: Any) -> dict[str, Array]:
+        watch = Stopwatch()
+        pixels = tensor(request, "PIXELS")
+        faces, model = NO_FACES, self._idle_reason(aligned=read_options(request).aligned)
+        if model is None and self.detector is not None:
+            model = self.detector.summary()
+            if is_detectable(pixels):
+                faces = self._detect(pixels, self.detector.model)
+        found = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10)], axis=1)
+        return {
+            "FACES": found.astype(np.float32),
+            "DETECTION": json_tensor({"model": model, "faces": faces.to_json(), "milliseconds": watch.milliseconds}),
+        }
+
+    def _idle_reason(self, *, aligned: bool) -> dict[str, object] | None:
+        """Why no detector runs, in the form a report takes; None where one does."""
+        if aligned:
+            return {"name": None, "reason": "The photo was sent as an aligned face; nothing is detected."}
+        return {"name": None, "reason": self.reason} if self.detector is None else None
+
+    def _detect(self, pixels: UInt8, detector: str) -> Faces:
+        height, width = pixels.shape[:2]
+        scale = detection_scale(width, height, self.max_pixels)
+        if scale < 1:
+            size = (round(width * scale), round(height * scale))
+            pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        query = pb_utils.InferenceRequest(
+            model_name=detector,
+            requested_output_names=["BOXES", "SCORES", "LANDMARKS"],
+            inputs=[pb_utils.Tensor("IMAGE", np.ascontiguousarray(pixels))],
+        )
+        reply = query.exec()
+        raise_failure(reply, detector)
+        boxes, scores, landmarks = (
+            pb_utils.get_output_tensor_by_name(reply, name).as_numpy() for name in ("BOXES", "SCORES", "LANDMARKS")
+        )
+        faces = select_faces(boxes, scores, landmarks)
+        return scale_faces(faces, width / pixels.shape[1]) if scale < 1 else faces

@@ -1,0 +1,135 @@
+"""What the Python models of this repository share: requests in, responses out, errors coded.
+
+A model subclasses :class:`StepModel` and writes ``answer``; each request of a call is answered alone, so that a bad
+one never spoils its neighbours. The pixels are the business of ``ensemble/``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import triton_python_backend_utils as pb_utils
+
+from limner.catalog import CATALOG_FILE, Catalog
+from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError, from_wire
+from limner.options import Options, parse_options
+
+Array = npt.NDArray[Any]
+
+logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
+
+
+class StepModel:
+    """Base of the Python models. Subclasses set ``logger`` names by their class and implement ``answer``."""
+
+    def initialize(self, args: dict[str, str]) -> None:
+        """Read the model's configuration; Triton calls this once per instance."""
+        config = json.loads(args["model_config"])
+        self.parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
+        self.repository = Path(args["model_repository"]).parent
+        self.logger = logging.getLogger(args["model_name"])
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Set up what lasts as long as the model does."""
+
+    def load_catalog(self) -> Catalog:
+        return Catalog.load(self.repository / CATALOG_FILE)
+
+    def execute(self, requests: list[Any]) -> list[Any]:
+        """Answer each request alone."""
+        return [self.respond(request) for request in requests]
+
+    def respond(self, request: Any) -> Any:
+        try:
+            refuse_cancelled(request)
+            return response(self.answer(request))
+        except Exception as error:
+            return self.failure(error)
+
+    def answer(self, request: Any) -> dict[str, Array]:
+        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
+        raise NotImplementedError
+
+    def failure(self, error: Exception) -> Any:
+        """A response that carries the error; what is not ours is logged and answered without detail."""
+        if not isinstance(error, LimnerError):
+            # The traceback names code, never pixels: no value of an array is in it.
+            self.logger.exception("request failed")
+            error = InferenceFailed("The photo could not be processed. The server's log says why.")
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
+
+
+def _triton_code(error: LimnerError) -> int:
+    if isinstance(error, InputError):
+        return int(pb_utils.TritonError.INVALID_ARG)
+    if isinstance(error, Cancelled):
+        return int(pb_utils.TritonError.CANCELLED)
+    if isinstance(error, CapacityError):
+        return int(pb_utils.TritonError.UNAVAILABLE)
+    return int(pb_utils.TritonError.INTERNAL)
+
+
+def response(outputs: dict[str, Array]) -> Any:
+    return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
+
+
+def refuse_cancelled(request: Any) -> None:
+    """Raise where nobody waits for the answer any more."""
+    if request.is_cancelled():
+        raise Cancelled("The request was cancelled by its sender.")
+
+
+def tensor(request: Any, name: str) -> Array:
+    """An input as an array; a view into shared memory, to be read only."""
+    return np.asarray(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
+
+
+def read_json(request: Any, name: str) -> Any:
+    return json.loads(tensor(request, name).flat[0])
+
+
+def json_tensor(value: object) -> Array:
+    """BYTES [1]."""
+    return np.array([json.dumps(value).encode()], dtype=object)
+
+
+def read_options(request: Any) -> Options:
+    """The options among the request's parameters.
+
+    Clients may send parameters of their own (``triton_…``, sequence controls), so unknown names that are not ours to
+    judge are refused only where they are not Triton's.
+    """
+    parameters = json.loads(request.parameters() or "{}")
+    return parse_options({name: value for name, value in parameters.items() if not name.startswith("triton_")})
+
+
+def raise_failure(reply: Any, model: str) -> None:
+    """Raise what a BLS reply carries; unchecked, a failure would pass silently."""
+    if not reply.has_error():
+        return
+    message = reply.error().message()
+    known = from_wire(message)
+    if known is not None:
+        raise known
+    if "exceeds maximum queue size" in message or "timeout" in message.lower():
+        raise CapacityError(f"The model {model} has too much to do. Try again in a moment.")
+    raise InferenceFailed(f"The model {model} failed. The server's log says why.") from RuntimeError(message)
+
+
+class Stopwatch:
+    """Milliseconds since it was made."""
+
+    def __init__(self) -> None:
+        self._start = time.monotonic()
+
+    @property
+    def milliseconds(self) -> float:
+        return (time.monotonic() - self._start) * 1000

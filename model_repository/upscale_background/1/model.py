@@ -1,0 +1,113 @@
+"""``upscale_background``: BLS step that enlarges the picture, tile by tile.
+
+Tiles go to the network a few at a time, so that memory stays bounded and tiles of other photos come in between;
+between two of them the step looks whether anybody still waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import numpy as np
+import triton_python_backend_utils as pb_utils
+
+from ensemble.photo import UInt8
+from ensemble.tile import Tile, TileGrid
+from ensemble.upscale import place_tile, resize_lanczos
+from limner.catalog import CatalogEntry
+from limner.errors import InvalidOption
+from limner.options import Options
+from model_repository.step_model import (
+    Array,
+    StepModel,
+    Stopwatch,
+    json_tensor,
+    raise_failure,
+    read_options,
+    refuse_cancelled,
+    response,
+    tensor,
+)
+
+_NET_SCALE = 4
+
+
+class TritonPythonModel(StepModel):
+    def prepare(self) -> None:
+        catalog = self.load_catalog()
+        self.network: CatalogEntry | None = next(iter(catalog.available("background")), None)
+        self.reason = catalog.reason("background")
+        self.grid = TileGrid(int(self.parameters["tile_size"]), int(self.parameters["tile_margin"]))
+        self.in_flight = int(self.parameters["tiles_in_flight"])
+        self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
+
+    async def execute(self, requests: list[Any]) -> list[Any]:  # type: ignore[override]
+        return [await self._respond(request) for request in requests]
+
+    async def _respond(self, request: Any) -> Any:
+        try:
+            refuse_cancelled(request)
+            return response(await self._upscale(request))
+        except Exception as error:
+            return self.failure(error)
+
+    async def _upscale(self, request: Any) -> dict[str, Array]:
+        watch = Stopwatch()
+        options, pixels = read_options(request), tensor(request, "PIXELS")
+        network, reason = self._choose(options, pixels)
+        if network is None:
+            upscaled = resize_lanczos(pixels, options.scale)
+            model: dict[str, object] = {"name": "lanczos", "reason": reason}
+        else:
+            upscaled = await self._upscale_by_tiles(request, pixels, network.model, options.scale)
+            model = network.summary()
+        facts = {"model": model, "milliseconds": watch.milliseconds}
+        return {"UPSCALED": upscaled, "UPSCALING": json_tensor(facts)}
+
+    def _choose(self, options: Options, pixels: UInt8) -> tuple[CatalogEntry | None, str | None]:
+        """The network to use, or None for Lanczos with the reason why."""
+        wanted, count = options.background, pixels.shape[0] * pixels.shape[1]
+        if wanted == "lanczos":
+            return None, "Asked for by background=lanczos."
+        if wanted == "auto":
+            if self.network is not None and 0 < self.auto_max_pixels < count:
+                limit = self.auto_max_pixels / 1e6
+                return None, f"Over {limit:g} megapixels auto takes Lanczos here; send background=realesrgan to insist."
+            return self.network, self.reason
+        if self.network is None or not self.network.model.startswith(wanted):
+            raise InvalidOption(
+                f"background={wanted} is not available here: {self.reason or 'it has no weights.'} "
+                "Send background=auto or lanczos."
+            )
+        return self.network, None
+
+    async def _upscale_by_tiles(self, request: Any, pixels: UInt8, network: str, scale: int) -> UInt8:
+        height, width = pixels.shape[:2]
+        canvas = np.empty((height * scale, width * scale, 3), np.uint8)
+
+        async def upscale_tile(tile: Tile) -> None:
+            query = pb_utils.InferenceRequest(
+                model_name=network,
+                requested_output_names=["UPSCALED"],
+                inputs=[pb_utils.Tensor("TILE", self.grid.cut(pixels, tile)[None])],
+            )
+            reply = await query.async_exec()
+            raise_failure(reply, network)
+            upscaled = pb_utils.get_output_tensor_by_name(reply, "UPSCALED").as_numpy()[0]
+            place_tile(canvas, tile, upscaled, self.grid, _NET_SCALE, scale)
+
+        pending: set[asyncio.Task[None]] = set()
+        try:
+            for tile in self.grid.tiles(height, width):
+                if len(pending) >= self.in_flight:
+                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                    for task in done:
+                        task.result()
+                    refuse_cancelled(request)
+                pending.add(asyncio.ensure_future(upscale_tile(tile)))
+            await asyncio.gather(*pending)
+        finally:
+            # Replies still on their way read ``pixels``, which die with the request: wait for them, whatever happened.
+            await asyncio.gather(*pending, return_exceptions=True)
+        return canvas

@@ -1,0 +1,115 @@
+"""Put together the folder that the embedded Triton runs from: backends, and a repository of what can be served."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from limner.catalog import CATALOG_FILE, Catalog
+from limner.errors import ServingError
+from limner.settings import PROJECT_ROOT
+from serving.locate import TritonInstallation
+
+MODEL_REPOSITORY = PROJECT_ROOT / "model_repository"
+BACKENDS = PROJECT_ROOT / "backends"
+
+
+@dataclass(frozen=True)
+class RuntimeFolder:
+    """``root`` holds ``backends`` and ``models``; it belongs to one server process and goes with it."""
+
+    root: Path
+
+    @property
+    def backends(self) -> Path:
+        return self.root / "backends"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    def remove(self) -> None:
+        shutil.rmtree(self.root, ignore_errors=True)
+
+
+def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, profile: str) -> RuntimeFolder:
+    """Make a runtime folder below ``run_dir``.
+
+    Python models and the ensemble are always in it; a network is where it was exported. Files are linked, not copied,
+    but for the Python backend, whose stub must lie beside its library.
+
+    Args:
+        run_dir: parent of runtime folders; those of dead processes are removed.
+        installation: the embedded server.
+        exported: folder that ``limner export`` filled.
+        profile: which ``configs/<profile>.pbtxt`` every network must have.
+
+    Raises:
+        ServingError: a network has no configuration for the profile.
+    """
+    _remove_stale(run_dir)
+    folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}")
+    folder.backends.mkdir(parents=True)
+    shutil.copytree(installation.python_backend, folder.backends / "python")
+    shutil.copy2(installation.stub, folder.backends / "python")
+    for backend in _subfolders(BACKENDS):
+        if (backend / "model.py").is_file():
+            (folder.backends / backend.name).symlink_to(backend)
+
+    folder.models.mkdir()
+    served = {entry.model for entry in Catalog.load(exported / CATALOG_FILE).entries if entry.available}
+    for model in _subfolders(MODEL_REPOSITORY):
+        if _is_network(model):
+            if model.name in served:
+                _require_profile(model, profile)
+                _link_model(model, exported / model.name, folder.models / model.name)
+        elif (model / "config.pbtxt").is_file():
+            _link_model(model, model, folder.models / model.name)
+    if (exported / CATALOG_FILE).is_file():
+        shutil.copy2(exported / CATALOG_FILE, folder.models)
+    return folder
+
+
+def _subfolders(folder: Path) -> Iterator[Path]:
+    return (path for path in sorted(folder.iterdir()) if path.is_dir() and not path.name.startswith((".", "_")))
+
+
+def _is_network(model: Path) -> bool:
+    """Networks have configurations per profile; steps and the ensemble run alike everywhere."""
+    return (model / "configs").is_dir()
+
+
+def _require_profile(model: Path, profile: str) -> None:
+    if not (model / "configs" / f"{profile}.pbtxt").is_file():
+        profiles = ", ".join(sorted(path.stem for path in (model / "configs").glob("*.pbtxt")))
+        raise ServingError(
+            f"The model {model.name} has no configuration for LIMNER_PROFILE={profile}. Available: {profiles}."
+        )
+
+
+def _link_model(definition: Path, versions: Path, target: Path) -> None:
+    """``config.pbtxt`` and ``configs`` from ``definition``, the version folders from ``versions``."""
+    target.mkdir()
+    for name in ("config.pbtxt", "configs"):
+        if (definition / name).exists():
+            (target / name).symlink_to(definition / name)
+    numbered = [path for path in _subfolders(versions) if path.name.isdigit()]
+    for version in numbered:
+        (target / version.name).symlink_to(version)
+    if not numbered:  # an ensemble has no files, but Triton wants a version folder
+        (target / "1").mkdir()
+
+
+def _remove_stale(run_dir: Path) -> None:
+    """Remove what processes left behind that were killed before they could."""
+    if not run_dir.is_dir():
+        return
+    for folder in _subfolders(run_dir):
+        pid = folder.name.partition("-")[0]
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            shutil.rmtree(folder, ignore_errors=True)

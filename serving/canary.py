@@ -1,0 +1,75 @@
+"""Is the server to be trusted? A known byte pattern, and a tiny photo sent all the way through."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Mapping
+
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+from limner.canary import SIDE, canary_png
+from limner.errors import ServingError
+
+
+class CanaryFailed(ServingError):
+    """An inference that must succeed did not."""
+
+    type, title = "canary-failed", "Canary failed"
+
+
+def is_ready(client: triton.InferenceServerClient) -> bool:
+    """Whether the server says that it has loaded everything. It goes on saying so when a stub has died."""
+    try:
+        return bool(client.is_server_ready(client_timeout=2))
+    except InferenceServerException:
+        return False
+
+
+def check_tensors(client: triton.InferenceServerClient, timeout: float) -> None:
+    """Send a known pattern through a Python model and look at what came back.
+
+    Raises:
+        ServingError: what came back is not what was sent.
+        CanaryFailed: nothing came back.
+    """
+    pattern = np.arange(7 * 33, dtype=np.float32).reshape(7, 33) / 8
+    query = triton.InferInput("PATTERN", list(pattern.shape), "FP32")
+    query.set_data_from_numpy(pattern)
+    answer = _infer(client, "tensor_check", [query], {}, timeout)
+    echoed, checksum = answer.as_numpy("PATTERN"), answer.as_numpy("CRC32")
+    if not np.array_equal(echoed, pattern) or int(checksum[0]) != zlib.crc32(pattern.tobytes()):
+        raise ServingError(
+            "Tensors are corrupted on their way into Triton's Python models. The known cause is numpy 2 where numpy "
+            "1.26 is needed: run `.venv/bin/pip install numpy==1.26.4`, or delete .venv and run `make serve`."
+        )
+
+
+def send_canary(client: triton.InferenceServerClient, parameters: Mapping[str, str], timeout: float) -> None:
+    """Enhance the canary's photo and check the report.
+
+    Raises:
+        CanaryFailed: there was no answer within ``timeout`` seconds, or a wrong one.
+    """
+    photo = np.frombuffer(canary_png(), np.uint8)
+    query = triton.InferInput("IMAGE", [photo.size], "UINT8")
+    query.set_data_from_numpy(photo)
+    answer = _infer(client, "face_enhance", [query], parameters, timeout)
+    report = json.loads(answer.as_numpy("REPORT")[0])
+    if report["input"]["width"] != SIDE or report["output"]["width"] != 2 * SIDE:
+        raise CanaryFailed("The canary photo came back in a wrong size.")
+
+
+def _infer(
+    client: triton.InferenceServerClient,
+    model: str,
+    inputs: list[triton.InferInput],
+    parameters: Mapping[str, str],
+    timeout: float,
+) -> triton.InferResult:
+    try:
+        return client.infer(model, inputs, parameters=dict(parameters) or None, client_timeout=timeout)
+    except InferenceServerException as error:
+        raise CanaryFailed(f"The canary inference of {model} failed: {error.message()}") from error

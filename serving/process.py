@@ -1,0 +1,202 @@
+"""One run of the embedded Triton: the command line, the environment, the process, its log and its end."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections import deque
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from limner.settings import PROJECT_ROOT
+from serving.assemble import RuntimeFolder
+from serving.locate import TritonInstallation
+
+logger = logging.getLogger(__name__)
+
+RESTRICTED_APIS = "shared-memory,model-repository,model-config,statistics,trace,logging"
+"""Triton's protocols that change or reveal more than inference needs."""
+
+_MIB = 1 << 20
+_STUB_NAME = "triton_python_backend_stub"
+_EXIT_TIMEOUT = 15.0
+_LOG_LINES = 400
+
+
+def free_port() -> int:
+    """A loopback port that nobody listens on just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Loopback ports of one server, kept across its restarts.
+
+    ``api_key`` opens the restricted protocols to a client that sends it as metadata
+    ``triton-grpc-protocol-limner-key``.
+    """
+
+    grpc: int
+    metrics: int
+    open_apis: bool = False
+    api_key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"127.0.0.1:{self.grpc}"
+
+
+def command_line(
+    installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str
+) -> list[str]:
+    """Loopback only, nothing but inference: the flags are those of a server that strangers could reach."""
+    shared_memory = [
+        f"--backend-config={backend},{key}={value}"
+        for backend in sorted(path.name for path in folder.backends.iterdir())
+        for key, value in (
+            ("shm-region-prefix-name", shared_memory_prefix(folder)),
+            ("shm-default-byte-size", 8 * _MIB),
+            ("shm-growth-byte-size", 16 * _MIB),
+            ("stub-timeout-seconds", 120),
+        )
+    ]
+    restricted = (
+        [] if endpoint.open_apis else [f"--grpc-restricted-protocol={RESTRICTED_APIS}:limner-key={endpoint.api_key}"]
+    )
+    return [
+        str(installation.server),
+        f"--model-repository={folder.models}",
+        f"--backend-directory={folder.backends}",
+        f"--model-config-name={profile}",
+        "--model-control-mode=none",
+        "--disable-auto-complete-config",
+        "--allow-http=false",
+        "--grpc-address=127.0.0.1",
+        f"--grpc-port={endpoint.grpc}",
+        "--metrics-address=127.0.0.1",
+        f"--metrics-port={endpoint.metrics}",
+        "--allow-gpu-metrics=false",
+        "--allow-sagemaker=false",
+        "--allow-vertex-ai=false",
+        "--exit-timeout-secs=10",
+        *restricted,
+        *shared_memory,
+    ]
+
+
+def shared_memory_prefix(folder: RuntimeFolder) -> str:
+    """Start of the names of this server's segments in ``/dev/shm``; backends add their own endings."""
+    return f"limner_{folder.root.name.replace('-', '_')}_"
+
+
+def environment(installation: TritonInstallation) -> dict[str, str]:
+    """The environment of Triton and of its Python stubs."""
+    paths = [str(PROJECT_ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    libraries = [str(installation.libraries), str(installation.libpython.parent)]
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_API")}
+    return {
+        **inherited,
+        "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
+        "PYTHONPATH": os.pathsep.join(paths),
+        "PYTHONHOME": sys.base_prefix,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        # Memory: the stubs' numpy must not start threads of its own, nor malloc an arena for each of Triton's.
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "MALLOC_ARENA_MAX": "2",
+    }
+
+
+class TritonProcess:
+    """A started server. Its log is read as it comes; the last lines are kept to explain a death."""
+
+    def __init__(self, installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str):
+        self._folder = folder
+        self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._process = subprocess.Popen(  # noqa: S603 - our own command
+            [
+                *(sys.executable, "-m", "serving.launch", str(os.getpid())),
+                *command_line(installation, folder, endpoint, profile),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment(installation),
+            cwd=PROJECT_ROOT,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        self._reader = threading.Thread(target=self._read_log, name="triton-log", daemon=True)
+        self._reader.start()
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def stub_pids(self) -> set[int]:
+        """The living Python stubs of this server."""
+        try:
+            children = psutil.Process(self.pid).children(recursive=True)
+        except psutil.NoSuchProcess:
+            return set()
+        return {child.pid for child in children if _is_living_stub(child)}
+
+    def log_tail(self, lines: int = 30) -> str:
+        return "\n".join(list(self._lines)[-lines:])
+
+    def stop(self, timeout: float = _EXIT_TIMEOUT) -> None:
+        """End the server and its stubs: politely first, then for certain. Leaves no shared memory behind."""
+        if self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(timeout)
+            except subprocess.TimeoutExpired:
+                logger.warning("Triton did not stop within %g s and is killed", timeout)
+        with contextlib.suppress(ProcessLookupError):  # the group outlives its leader while a stub is alive
+            os.killpg(self.pid, signal.SIGKILL)
+        self._process.wait()
+        self._reader.join(timeout=5)
+        for segment in Path("/dev/shm").glob(f"{shared_memory_prefix(self._folder)}*"):  # noqa: S108
+            segment.unlink(missing_ok=True)
+
+    def _read_log(self) -> None:
+        if self._process.stdout is None:
+            return
+        with self._process.stdout as stream:
+            for raw in stream:
+                line = raw.rstrip()
+                self._lines.append(line)
+                logger.log(_level(line), "triton: %s", line)
+
+
+def _is_living_stub(process: psutil.Process) -> bool:
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(_STUB_NAME[:15])
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _level(line: str) -> int:
+    """Triton marks lines with their level's letter; without a GPU two errors of its metrics are to be expected."""
+    if "NVML" in line or "DCGM" in line or "CUDA driver version" in line:
+        return logging.DEBUG
+    if line.startswith(("E", "ERROR", "Traceback")):
+        return logging.ERROR
+    return logging.WARNING if line.startswith(("W", "WARNING")) else logging.DEBUG

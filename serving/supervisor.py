@@ -1,0 +1,173 @@
+"""Keep the embedded Triton alive: start, watch, restart, stop.
+
+Triton 2.51 neither restarts a Python stub that died nor stops calling itself ready, so the supervisor looks at the
+stubs' processes and sends canaries, and restarts the whole server when either is gone.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+import tritonclient.grpc as triton
+
+from limner.canary import LIGHT_PARAMETERS
+from limner.errors import LimnerError, ServingError
+from limner.settings import Settings
+from serving.assemble import RuntimeFolder, assemble
+from serving.canary import CanaryFailed, check_tensors, is_ready, send_canary
+from serving.locate import locate_triton
+from serving.process import Endpoint, TritonProcess
+
+logger = logging.getLogger(__name__)
+
+START_TIMEOUT = 180.0
+"""Seconds for all models to load; compiling networks takes most of it."""
+
+_CANARY_TIMEOUT = 60.0
+_POLL = 0.25
+_CANARIES_TO_FAIL = 2
+_BACKOFF_SECONDS = (0.0, 1.0, 5.0, 15.0, 30.0)
+
+
+class Supervisor:
+    """Owns the embedded server. Use as a context manager, or call :meth:`start` and :meth:`stop`.
+
+    All of Triton's life is managed from one thread, since the kernel ends Triton with the thread that started it.
+    """
+
+    def __init__(self, settings: Settings, endpoint: Endpoint, on_progress: Callable[[str], None] = logger.info):
+        self._settings = settings
+        self.endpoint = endpoint
+        self._say = on_progress
+        self._thread = threading.Thread(target=self._run, name="triton-supervisor", daemon=True)
+        self._started = threading.Event()
+        self._stopping = threading.Event()
+        self._start_error: LimnerError | None = None
+        self._process: TritonProcess | None = None
+        self.restarts = 0
+
+    def __enter__(self) -> Supervisor:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def process(self) -> TritonProcess | None:
+        """The running server; None before the start and between two runs."""
+        return self._process
+
+    def start(self) -> None:
+        """Start the server and wait until a canary has come through.
+
+        Raises:
+            ServingError: with the reason and the last lines of Triton's log.
+        """
+        self._thread.start()
+        self._started.wait()
+        if self._start_error is not None:
+            self._thread.join()
+            raise self._start_error
+
+    def stop(self) -> None:
+        """End the server and remove its files. Safe to call twice."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        folder: RuntimeFolder | None = None
+        try:
+            installation = locate_triton()
+            folder = assemble(self._settings.run_dir, installation, self._settings.models_dir, self._settings.profile)
+
+            def launch() -> TritonProcess:
+                return TritonProcess(installation, folder, self.endpoint, self._settings.profile)
+
+            self._bring_up(launch)
+            self._started.set()
+            self._watch(launch)
+        except LimnerError as error:
+            self._start_error = error
+        except Exception as error:  # whoever waits in start() must be told, whatever it is
+            logger.exception("the supervisor failed")
+            self._start_error = ServingError(f"Triton could not be started: {error}")
+        finally:
+            if self._process is not None:
+                self._process.stop()
+                self._process = None
+            if folder is not None:
+                folder.remove()
+            self._started.set()
+
+    def _bring_up(self, launch: Callable[[], TritonProcess]) -> None:
+        """Launch and wait until the server can be trusted."""
+        self._process = process = launch()
+        deadline = time.monotonic() + START_TIMEOUT
+        with triton.InferenceServerClient(self.endpoint.url) as client:
+            while not is_ready(client):
+                if process.exit_code is not None:
+                    raise ServingError(f"Triton ended while starting. Its last words:\n{process.log_tail()}")
+                if time.monotonic() > deadline:
+                    raise ServingError(f"Triton did not start in {START_TIMEOUT:g} s:\n{process.log_tail()}")
+                if self._stopping.wait(_POLL):
+                    raise ServingError("The start was broken off.")
+            try:
+                check_tensors(client, _CANARY_TIMEOUT)
+                send_canary(client, {}, _CANARY_TIMEOUT)  # the networks warm up with it
+            except CanaryFailed as error:
+                raise ServingError(f"{error.message}\nTriton's last words:\n{process.log_tail()}") from error
+
+    def _watch(self, launch: Callable[[], TritonProcess]) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            reason = self._watch_one_run()
+            if reason is None:
+                return
+            self._say(f"Triton is restarted: {reason}")
+            failures = 0 if self._restart(launch) else min(failures + 1, len(_BACKOFF_SECONDS) - 1)
+            self._stopping.wait(_BACKOFF_SECONDS[failures])
+
+    def _restart(self, launch: Callable[[], TritonProcess]) -> bool:
+        """Whether the new server came up; where it did not, the next round tries again."""
+        if self._process is not None:
+            self._process.stop()
+            self._process = None
+        self.restarts += 1
+        try:
+            self._bring_up(launch)
+        except ServingError as error:
+            logger.error("Triton could not be restarted: %s", error.message)
+            return False
+        self._say("Triton is back.")
+        return True
+
+    def _watch_one_run(self) -> str | None:
+        """Block until something is wrong and say what; None when asked to stop."""
+        process = self._process
+        if process is None or process.exit_code is not None:
+            return "it is not running."
+        stubs = process.stub_pids()
+        missed, next_canary = 0, time.monotonic() + self._settings.canary_interval
+        with triton.InferenceServerClient(self.endpoint.url) as client:
+            while not self._stopping.wait(_POLL):
+                if process.exit_code is not None:
+                    return f"it ended with code {process.exit_code}."
+                if not stubs <= process.stub_pids():
+                    return "one of its Python stubs died."
+                if time.monotonic() < next_canary:
+                    continue
+                try:
+                    send_canary(client, LIGHT_PARAMETERS, _CANARY_TIMEOUT)
+                    missed = 0
+                except CanaryFailed as error:
+                    missed += 1
+                    logger.warning("%s", error.message)
+                    if missed == _CANARIES_TO_FAIL:
+                        return f"{missed} canaries in a row failed."
+                next_canary = time.monotonic() + self._settings.canary_interval
+        return None
