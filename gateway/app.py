@@ -52,6 +52,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
         version=__version__,
         description="Restores low-quality face photos. Errors are RFC 9457 problem+json.",
         lifespan=lifespan,
+        openapi_url=None,  # /openapi.json is one of the pages
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from gateway.capacity import Capacity
 from gateway.report import Report
-from limner.errors import LimnerError
+from limner.errors import Cancelled, LimnerError
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
 
@@ -47,6 +48,9 @@ class Metrics:
             status = 200
         except LimnerError as error:
             status = error.status
+            raise
+        except asyncio.CancelledError:
+            status = Cancelled.status
             raise
         finally:
             self._requests.labels(str(status)).inc()

@@ -1,4 +1,4 @@
-"""The pages for people: ``/`` and ``/docs``. No script, nothing from another host."""
+"""The pages ``/`` and ``/docs``, and the document behind the second. No script, nothing from another host."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import hashlib
 from html import escape
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, JSONResponse
 
 from gateway.docs_page import render_docs
 from gateway.envelope import SECURITY_HEADERS
@@ -49,6 +49,11 @@ async def home(request: Request) -> HTMLResponse:
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
     return _page("Limner: HTTP API", render_docs(request.app.openapi()))
+
+
+@router.get("/openapi.json")
+async def openapi_json(request: Request) -> JSONResponse:
+    return JSONResponse(request.app.openapi())
 
 
 def _page(title: str, body: str) -> HTMLResponse:

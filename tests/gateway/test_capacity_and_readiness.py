@@ -1,0 +1,111 @@
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+
+import httpx
+import pytest
+from PIL import Image
+
+from gateway.capacity import Capacity
+from gateway.metrics import Metrics
+from gateway.readiness import Readiness, gray_png
+from limner.errors import EmptyImage, InferenceTimeout, InferenceUnavailable, QueueFull
+from limner.settings import Settings
+
+OpenClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
+
+
+def test_capacity_refuses_and_recovers() -> None:
+    capacity = Capacity(1)
+    with capacity.slot():
+        with pytest.raises(QueueFull, match="1 places"), capacity.slot():
+            pass
+        assert capacity.active == 1
+    with pytest.raises(EmptyImage), capacity.slot():
+        raise EmptyImage("empty")
+    assert capacity.active == 0
+
+
+async def test_more_uploads_than_places_get_a_503_with_retry_after(serve: OpenClient) -> None:
+    release = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"--b\r\n"
+        await release.wait()
+
+    async with serve(Settings(max_tasks=1)) as client:
+        headers = {"content-type": "multipart/form-data; boundary=b"}
+        first = asyncio.create_task(client.post("/v1/enhance", content=slow(), headers=headers))
+        while "active_tasks 1.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.01)
+        second = await client.post("/v1/enhance", files={"file": b"x"})
+        release.set()
+        assert (await first).status_code == 400
+        metrics = (await client.get("/metrics")).text
+    assert second.status_code == 503
+    assert second.json()["type"] == "urn:limner:problem:temporary-reduced-capacity"
+    assert int(second.headers["retry-after"]) > 0
+    assert "active_tasks 0.0" in metrics
+    assert 'enhancement_requests_total{status="503"} 1.0' in metrics
+    assert 'enhancement_requests_total{status="400"} 1.0' in metrics
+
+
+async def test_too_large_upload_is_told_even_to_clients_that_send_first_and_read_later(serve: OpenClient) -> None:
+    async with serve(Settings(max_upload_bytes=1000)) as client:
+        for _ in range(2):
+            answer = await client.post("/v1/enhance", files={"file": bytes(8_000_000)})
+            assert answer.status_code == 413
+
+
+async def test_client_that_leaves_frees_its_place(serve: OpenClient) -> None:
+    async with serve(Settings(max_tasks=1)) as client:
+        port = httpx.URL(client.base_url).port
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(
+            b"POST /v1/enhance HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n"
+            b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
+        )
+        await writer.drain()
+        while "active_tasks 1.0" not in (await client.get("/metrics")).text:
+            await asyncio.sleep(0.01)
+        writer.close()
+        await writer.wait_closed()
+        while "active_tasks 0.0" not in (text := (await client.get("/metrics")).text):
+            await asyncio.sleep(0.01)
+    assert 'enhancement_requests_total{status="499"} 1.0' in text
+
+
+def test_readiness_goes_stale(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr("gateway.readiness.time.monotonic", lambda: now)
+    readiness = Readiness(10.0)
+    with pytest.raises(InferenceUnavailable, match="No inference has passed yet"):
+        readiness.check()
+    readiness.passed()
+    now += 29.0
+    readiness.check()
+    readiness.failed(InferenceTimeout("It took too long."))
+    now += 2.0
+    with pytest.raises(InferenceUnavailable, match="It took too long"):
+        readiness.check()
+
+
+def test_canary_is_a_valid_png() -> None:
+    with Image.open(io.BytesIO(gray_png(16))) as image:
+        image.load()
+        assert (image.format, image.size, image.mode) == ("PNG", (16, 16), "L")
+        assert image.getextrema() == (0, 255)
+
+
+def test_metrics_of_a_success() -> None:
+    metrics = Metrics(Capacity(1))
+    with metrics.counted():
+        metrics.enhanced(2.0, {"milliseconds": {"decode": 1500, "odd": None}})
+    text = metrics.render().decode()
+    assert 'enhancement_requests_total{status="200"} 1.0' in text
+    assert "processing_time_seconds_sum 2.0" in text
+    assert 'step_seconds_sum{step="decode"} 1.5' in text
+    assert "odd" not in text
