@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.logs import FIELDS
+from gateway.logs import FIELDS, REQUEST_ID
 from gateway.problems import problem_response, unexpected
 
 REQUEST_ID_HEADER = "X-Request-Id"
@@ -49,6 +49,7 @@ class Envelope:
         # Made here and never taken from the client, who could forge entries in the log.
         request_id = secrets.token_hex(16)
         scope.setdefault("state", {})["request_id"] = request_id
+        logged_as = REQUEST_ID.set(request_id)
         answer = _Answer()
 
         async def send_wrapped(message: Message) -> None:
@@ -70,10 +71,11 @@ class Envelope:
                 raise  # The answer has begun: the server can only break the connection off.
             await problem_response(problem, request_id)(scope, receive, send_wrapped)
         finally:
-            _log_access(scope, request_id, answer, time.perf_counter_ns() - started)
+            _log_access(scope, answer, time.perf_counter_ns() - started)
+            REQUEST_ID.reset(logged_as)
 
 
-def _log_access(scope: Scope, request_id: str, answer: _Answer, nanoseconds: int) -> None:
+def _log_access(scope: Scope, answer: _Answer, nanoseconds: int) -> None:
     """No query, no file name, no client address: the route is the template, not the path asked for."""
     route = getattr(scope.get("route"), "path", "unknown")
     log.info(
@@ -85,7 +87,6 @@ def _log_access(scope: Scope, request_id: str, answer: _Answer, nanoseconds: int
             FIELDS: {
                 "event.action": "http-request",
                 "event.duration": nanoseconds,
-                "http.request.id": request_id,
                 "http.request.method": scope["method"],
                 "http.response.body.bytes": answer.size,
                 "http.response.status_code": answer.status,

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import logging
 import sys
+from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import TextIO
 
 FIELDS = "fields"
 """Attribute of a log record that holds more fields: ``log.info(…, extra={FIELDS: {…}})``."""
+
+
+REQUEST_ID: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""The request that is being answered; every line logged meanwhile names it."""
 
 
 class JsonFormatter(logging.Formatter):
@@ -23,6 +28,8 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **getattr(record, FIELDS, {}),
         }
+        if request_id := REQUEST_ID.get():
+            line["http.request.id"] = request_id
         if record.exc_info and record.exc_info[0] is not None:
             line["error.type"] = record.exc_info[0].__name__
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -33,6 +40,4 @@ def configure_logging(stream: TextIO | None = None) -> None:
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # The parser's warnings quote bytes of the form it refuses.
-    logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
     logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from limner.errors import EmptyImage, FileTooLarge, InvalidForm
 
 if TYPE_CHECKING:
     from python_multipart.multipart import MultipartCallbacks
+
+# Its warnings quote bytes of the form they refuse.
+logging.getLogger("python_multipart").setLevel(logging.CRITICAL)
 
 MAX_FIELDS = 32
 MAX_FIELD_BYTES = 1024

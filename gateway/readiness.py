@@ -48,6 +48,7 @@ class Readiness:
 async def watch(readiness: Readiness, client: TritonClient) -> None:
     """Send a canary whenever nothing has passed for an interval; runs until cancelled."""
     canary = gray_png(16)
+    failing = ""
     while True:
         if readiness.age >= readiness.interval:
             try:
@@ -55,11 +56,15 @@ async def watch(readiness: Readiness, client: TritonClient) -> None:
                     canary, CANARY_OPTIONS, request_id="canary", timeout=STALE_INTERVALS * readiness.interval
                 )
                 readiness.passed()
+                problem = ""
             except LimnerError as error:
                 readiness.failed(error)
-                log.warning("canary failed: %s", error.type)
+                problem = error.type
             except Exception as error:  # A fault of ours must not end the watch.
-                log.error("canary failed: %s", type(error).__name__)
+                problem = type(error).__name__
+            if problem != failing:
+                log.warning("canary: %s", problem or "passes again")
+            failing = problem
         pause = readiness.interval - readiness.age
         await asyncio.sleep(pause if pause > 0 else min(RETRY_SECONDS, readiness.interval))
 

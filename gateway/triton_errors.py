@@ -40,7 +40,7 @@ def to_limner_error(error: InferenceServerException) -> LimnerError:
         return InferenceTimeout("The enhancement took too long. Try again later, or send a smaller photo.")
     if status == "CANCELLED":
         return Cancelled("The enhancement was cancelled.")
-    log.error("Triton answered %s: %s", status or "without a status", text[:MAX_LOGGED_CHARACTERS])
     if status == "UNAVAILABLE":
         return InferenceUnavailable("The inference server cannot be reached at the moment. Try again in a few seconds.")
+    log.error("Triton answered %s: %s", status or "without a status", text[:MAX_LOGGED_CHARACTERS])
     return InferenceFailed("The enhancement failed inside the server. Its log has the cause under this request id.")

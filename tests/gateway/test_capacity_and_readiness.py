@@ -9,11 +9,14 @@ import httpx
 import pytest
 from PIL import Image
 
+from gateway.app import create_app
 from gateway.capacity import Capacity
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness, gray_png
 from limner.errors import EmptyImage, InferenceTimeout, InferenceUnavailable, QueueFull
 from limner.settings import Settings
+
+pytestmark = pytest.mark.timeout(60)
 
 OpenClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -91,6 +94,13 @@ def test_readiness_goes_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     now += 2.0
     with pytest.raises(InferenceUnavailable, match="It took too long"):
         readiness.check()
+
+
+async def test_address_open_to_others_is_warned_of(call_app: OpenClient, caplog: pytest.LogCaptureFixture) -> None:
+    for host, warned in (("0.0.0.0", True), ("127.0.0.1", False), ("::1", False), ("localhost", False)):
+        caplog.clear()
+        async with call_app(create_app(Settings(host=host), "127.0.0.1:1")):
+            assert ("LIMNER_HOST" in caplog.text) is warned
 
 
 def test_canary_is_a_valid_png() -> None:

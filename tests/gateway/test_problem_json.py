@@ -116,12 +116,14 @@ async def test_access_log_names_no_photo_and_no_address(
     caplog.handler.setFormatter(JsonFormatter())
     async with serve(Settings()) as client:
         with caplog.at_level(logging.INFO):
-            await client.post("/v1/enhance?who=me", files={"file": ("wang-fang.jpg", make_photo())})
+            photo = {"file": ("wang-fang.jpg", make_photo())}
+            answer = await client.post("/v1/enhance?who=me", files=photo)
             await client.get("/secret-path")
     lines = [json.loads(line) for line in caplog.text.splitlines()]
     first, second = (line for line in lines if line["log.logger"] == "limner.access")
     assert first["http.route"] == "/v1/enhance"
     assert first["http.request.method"] == "POST"
+    assert first["http.request.id"] == answer.headers["x-request-id"]
     assert first["http.response.status_code"] == 503
     assert first["http.response.body.bytes"] > 100
     assert first["event.duration"] > 0
