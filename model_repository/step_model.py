@@ -6,6 +6,7 @@ one never spoils its neighbours. The pixels are the business of ``ensemble/``.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import sys
@@ -67,14 +68,44 @@ class StepModel:
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
 
 
-def _triton_code(error: LimnerError) -> int:
+class AsyncStepModel(StepModel):
+    """Base of the models that wait for others (BLS): one instance works on many requests at once.
+
+    ``execute`` returns at once; every request is answered by a task of its own through its response sender.
+    """
+
+    def initialize(self, args: dict[str, str]) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
+        super().initialize(args)
+
+    async def execute(self, requests: list[Any]) -> None:  # type: ignore[override]
+        for request in requests:
+            task = asyncio.get_running_loop().create_task(self._serve(request))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def answer_async(self, request: Any) -> dict[str, Array]:
+        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
+        raise NotImplementedError
+
+    async def _serve(self, request: Any) -> None:
+        sender = request.get_response_sender()
+        try:
+            refuse_cancelled(request)
+            answer = response(await self.answer_async(request))
+        except Exception as error:
+            answer = self.failure(error)
+        sender.send(answer, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+
+
+def _triton_code(error: LimnerError) -> Any:
     if isinstance(error, InputError):
-        return int(pb_utils.TritonError.INVALID_ARG)
+        return pb_utils.TritonError.INVALID_ARG
     if isinstance(error, Cancelled):
-        return int(pb_utils.TritonError.CANCELLED)
+        return pb_utils.TritonError.CANCELLED
     if isinstance(error, CapacityError):
-        return int(pb_utils.TritonError.UNAVAILABLE)
-    return int(pb_utils.TritonError.INTERNAL)
+        return pb_utils.TritonError.UNAVAILABLE
+    return pb_utils.TritonError.INTERNAL
 
 
 def response(outputs: dict[str, Array]) -> Any:

@@ -101,16 +101,17 @@ def shared_memory_prefix(folder: RuntimeFolder) -> str:
 
 
 def environment(installation: TritonInstallation) -> dict[str, str]:
-    """The environment of Triton and of its Python stubs."""
-    paths = [str(PROJECT_ROOT), *(path for path in sys.path if path.endswith("site-packages"))]
+    """The environment of Triton and of its Python stubs.
+
+    The stub runs Python isolated: ``PYTHONPATH`` and ``PYTHONHOME`` mean nothing to it. It finds its packages as
+    ``python3`` on ``PATH`` would, so this Python's folder comes first there.
+    """
     libraries = [str(installation.libraries), str(installation.libpython.parent)]
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_API")}
     return {
         **inherited,
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
-        "PYTHONPATH": os.pathsep.join(paths),
-        "PYTHONHOME": sys.base_prefix,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         # Memory: the stubs' numpy must not start threads of its own, nor malloc an arena for each of Triton's.
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
@@ -158,17 +159,24 @@ class TritonProcess:
             return set()
         return {child.pid for child in children if _is_living_stub(child)}
 
-    def log_tail(self, lines: int = 30) -> str:
-        return "\n".join(list(self._lines)[-lines:])
+    def explain(self, lines: int = 12) -> str:
+        """The errors in the log, or its last lines where there are none."""
+        kept = list(self._lines)
+        errors = [line for line in kept if _level(line) >= logging.ERROR]
+        return "\n".join((errors or kept)[-lines:])
 
-    def stop(self, timeout: float = _EXIT_TIMEOUT) -> None:
-        """End the server and its stubs: politely first, then for certain. Leaves no shared memory behind."""
+    def stop(self) -> None:
+        """End the server politely: what runs may finish within a limit."""
         if self._process.poll() is None:
             self._process.terminate()
             try:
-                self._process.wait(timeout)
+                self._process.wait(_EXIT_TIMEOUT)
             except subprocess.TimeoutExpired:
-                logger.warning("Triton did not stop within %g s and is killed", timeout)
+                logger.warning("Triton did not stop within %g s and is killed", _EXIT_TIMEOUT)
+        self.kill()
+
+    def kill(self) -> None:
+        """End the server and its stubs at once and for certain. Leaves no shared memory behind."""
         with contextlib.suppress(ProcessLookupError):  # the group outlives its leader while a stub is alive
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
@@ -195,8 +203,8 @@ def _is_living_stub(process: psutil.Process) -> bool:
 
 def _level(line: str) -> int:
     """Triton marks lines with their level's letter; without a GPU two errors of its metrics are to be expected."""
-    if "NVML" in line or "DCGM" in line or "CUDA driver version" in line:
+    if any(word in line for word in ("NVML", "DCGM", "CUDA driver version", "CudaDriverHelper")):
         return logging.DEBUG
-    if line.startswith(("E", "ERROR", "Traceback")):
+    if line.startswith(("E", "Traceback", "error:")):
         return logging.ERROR
     return logging.WARNING if line.startswith(("W", "WARNING")) else logging.DEBUG

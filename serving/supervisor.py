@@ -111,16 +111,16 @@ class Supervisor:
         with triton.InferenceServerClient(self.endpoint.url) as client:
             while not is_ready(client):
                 if process.exit_code is not None:
-                    raise ServingError(f"Triton ended while starting. Its last words:\n{process.log_tail()}")
+                    raise ServingError(f"Triton ended while starting. It said:\n{process.explain()}")
                 if time.monotonic() > deadline:
-                    raise ServingError(f"Triton did not start in {START_TIMEOUT:g} s:\n{process.log_tail()}")
+                    raise ServingError(f"Triton did not start in {START_TIMEOUT:g} s:\n{process.explain()}")
                 if self._stopping.wait(_POLL):
                     raise ServingError("The start was broken off.")
             try:
                 check_tensors(client, _CANARY_TIMEOUT)
                 send_canary(client, {}, _CANARY_TIMEOUT)  # the networks warm up with it
             except CanaryFailed as error:
-                raise ServingError(f"{error.message}\nTriton's last words:\n{process.log_tail()}") from error
+                raise ServingError(f"{error.message}\nTriton said:\n{process.explain()}") from error
 
     def _watch(self, launch: Callable[[], TritonProcess]) -> None:
         failures = 0
@@ -135,7 +135,7 @@ class Supervisor:
     def _restart(self, launch: Callable[[], TritonProcess]) -> bool:
         """Whether the new server came up; where it did not, the next round tries again."""
         if self._process is not None:
-            self._process.stop()
+            self._process.kill()  # a server with a dead stub waits in vain for it when asked to stop
             self._process = None
         self.restarts += 1
         try:

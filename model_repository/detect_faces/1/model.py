@@ -13,7 +13,7 @@ from ensemble.photo import UInt8
 from limner.catalog import CatalogEntry
 from model_repository.step_model import (
     Array,
-    StepModel,
+    AsyncStepModel,
     Stopwatch,
     json_tensor,
     raise_failure,
@@ -22,21 +22,21 @@ from model_repository.step_model import (
 )
 
 
-class TritonPythonModel(StepModel):
+class TritonPythonModel(AsyncStepModel):
     def prepare(self) -> None:
         catalog = self.load_catalog()
         self.detector: CatalogEntry | None = next(iter(catalog.available("detector")), None)
         self.reason = catalog.reason("detector")
         self.max_pixels = int(self.parameters["max_detection_pixels"])
 
-    def answer(self, request: Any) -> dict[str, Array]:
+    async def answer_async(self, request: Any) -> dict[str, Array]:
         watch = Stopwatch()
         pixels = tensor(request, "PIXELS")
         faces, model = NO_FACES, self._idle_reason(aligned=read_options(request).aligned)
         if model is None and self.detector is not None:
             model = self.detector.summary()
             if is_detectable(pixels):
-                faces = self._detect(pixels, self.detector.model)
+                faces = await self._detect(pixels, self.detector.model)
         found = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10)], axis=1)
         return {
             "FACES": found.astype(np.float32),
@@ -49,7 +49,7 @@ class TritonPythonModel(StepModel):
             return {"name": None, "reason": "The photo was sent as an aligned face; nothing is detected."}
         return {"name": None, "reason": self.reason} if self.detector is None else None
 
-    def _detect(self, pixels: UInt8, detector: str) -> Faces:
+    async def _detect(self, pixels: UInt8, detector: str) -> Faces:
         height, width = pixels.shape[:2]
         scale = detection_scale(width, height, self.max_pixels)
         if scale < 1:
@@ -60,7 +60,7 @@ class TritonPythonModel(StepModel):
             requested_output_names=["BOXES", "SCORES", "LANDMARKS"],
             inputs=[pb_utils.Tensor("IMAGE", np.ascontiguousarray(pixels))],
         )
-        reply = query.exec()
+        reply = await query.async_exec()
         raise_failure(reply, detector)
         boxes, scores, landmarks = (
             pb_utils.get_output_tensor_by_name(reply, name).as_numpy() for name in ("BOXES", "SCORES", "LANDMARKS")

@@ -20,20 +20,19 @@ from limner.errors import InvalidOption
 from limner.options import Options
 from model_repository.step_model import (
     Array,
-    StepModel,
+    AsyncStepModel,
     Stopwatch,
     json_tensor,
     raise_failure,
     read_options,
     refuse_cancelled,
-    response,
     tensor,
 )
 
 _NET_SCALE = 4
 
 
-class TritonPythonModel(StepModel):
+class TritonPythonModel(AsyncStepModel):
     def prepare(self) -> None:
         catalog = self.load_catalog()
         self.network: CatalogEntry | None = next(iter(catalog.available("background")), None)
@@ -42,17 +41,7 @@ class TritonPythonModel(StepModel):
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
 
-    async def execute(self, requests: list[Any]) -> list[Any]:  # type: ignore[override]
-        return [await self._respond(request) for request in requests]
-
-    async def _respond(self, request: Any) -> Any:
-        try:
-            refuse_cancelled(request)
-            return response(await self._upscale(request))
-        except Exception as error:
-            return self.failure(error)
-
-    async def _upscale(self, request: Any) -> dict[str, Array]:
+    async def answer_async(self, request: Any) -> dict[str, Array]:
         watch = Stopwatch()
         options, pixels = read_options(request), tensor(request, "PIXELS")
         network, reason = self._choose(options, pixels)
