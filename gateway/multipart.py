@@ -25,6 +25,9 @@ MAX_HEADER_BYTES = 4096
 MAX_OVERHEAD_BYTES = 65_536
 """Everything in the body that is not the file: boundaries, headers, fields, epilogue."""
 
+MAX_DELIMITERS = MAX_FIELDS + 8
+"""A file full of near-delimiters would keep the parser busy for seconds; a form of our size needs few of them."""
+
 FILE_FIELD = "file"
 HOW_TO_SEND = "Send multipart/form-data with the photo in a part named 'file', for example curl -F file=@photo.jpg."
 
@@ -70,6 +73,7 @@ class FormReader:
         self.form = Form()
         self._max_file_bytes = max_file_bytes
         self._received = 0
+        self._delimiters = 0
         self._ended = False
         self._has_file = False
         self._header_name = bytearray()
@@ -87,9 +91,11 @@ class FormReader:
             "on_headers_finished": self._headers_finished,
             "on_end": self._end,
         }
+        boundary = boundary_of(content_type)
+        self._delimiter = b"\r\n--" + boundary
         try:
             self._parser = MultipartParser(
-                boundary_of(content_type),
+                boundary,
                 callbacks,
                 max_header_count=MAX_HEADERS_PER_PART,
                 max_header_size=MAX_HEADER_BYTES,
@@ -100,6 +106,9 @@ class FormReader:
     def feed(self, chunk: bytes) -> None:
         """Parse the next bytes of the body."""
         self._received += len(chunk)
+        self._delimiters += chunk.count(self._delimiter)
+        if self._delimiters > MAX_DELIMITERS:
+            raise InvalidForm("The form has too many parts, or its boundary stands inside the photo.")
         try:
             self._parser.write(chunk)
         except FormParserError:
