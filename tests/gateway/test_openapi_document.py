@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from typing import Any
@@ -90,6 +92,9 @@ async def test_pages_need_nothing_from_elsewhere(client: httpx.AsyncClient, docu
         assert page.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in page.headers["content-security-policy"]
         assert "<script" not in page.text
+        style = page.text.partition("<style>")[2].partition("</style>")[0]
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        assert f"style-src 'sha256-{digest}'" in page.headers["content-security-policy"]
         assert not re.findall(r'(?:src|href)="(?!/)', page.text)
     text = (await client.get("/docs")).text
     for name in [*document["paths"], *(spec.name for spec in OPTION_SPECS), *document["components"]["schemas"]]:
