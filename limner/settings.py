@@ -24,6 +24,15 @@ class Settings(BaseSettings):
     triton_url: str | None = Field(
         None, description="`host:port` of a Triton gRPC endpoint; unset starts the embedded server."
     )
+    triton_grpc_port: int = Field(
+        8001, ge=0, le=65535, description="Loopback port of the embedded server's gRPC endpoint; 0 takes a free one."
+    )
+    triton_metrics_port: int = Field(
+        8002, ge=0, le=65535, description="Loopback port of the embedded server's metrics; 0 takes a free one."
+    )
+    triton_open_apis: bool = Field(
+        False, description="Leave Triton's configuration and statistics protocols open, which `perf_analyzer` needs."
+    )
     profile: Literal["cpu", "gpu", "tensorrt"] = Field(
         "cpu", description="Which `configs/<profile>.pbtxt` of every model Triton uses."
     )

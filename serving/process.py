@@ -17,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from serving.assemble import RuntimeFolder
 from serving.locate import TritonInstallation
@@ -37,6 +38,23 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def require_free_port(host: str, port: int, variable: str) -> None:
+    """Find out early that a port is taken.
+
+    Raises:
+        SettingsError: naming the setting that would move it.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingsError(
+                f"{host}:{port} cannot be listened on ({error.strerror}). Stop what runs there, or set {variable}."
+            ) from None
 
 
 @dataclass(frozen=True)

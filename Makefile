@@ -1,0 +1,71 @@
+# make serve   everything: environment, weights, export, Triton and the gateway on 127.0.0.1:8000
+# make test    all tests, with the real Triton server
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+INSTALL := $(PIP) install --quiet --progress-bar on --require-hashes
+
+# The first of these that runs, is 3.10 to 3.12 and can make environments; PYTHON=... chooses another.
+PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' >/dev/null 2>&1 \
+	&& { command -v $$p; break; }; done)
+
+.PHONY: help serve test lint format clean lock upstream
+
+help:
+	@sed -n 's/^# \(make .*\)/\1/p' Makefile
+
+serve: $(VENV)/.serve
+	@exec $(BIN)/limner serve
+
+test: $(VENV)/.test upstream
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy limner cli ensemble export gateway serving backends
+	@for model in model_repository/*/1/model.py backends/*/model.py; do $(BIN)/mypy --no-error-summary $$model || exit 1; done
+
+format: $(VENV)/.test
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Upstream's own packages, in an environment of their own: the oracle of the tests.
+upstream: $(VENV)/.test
+	@$(BIN)/python -m tests.upstream.install
+
+# Locks follow pyproject.toml; run after a change there.
+lock: $(VENV)/.serve
+	$(PIP) install --quiet uv==0.13.9
+	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
+	--no-annotate pyproject.toml"; \
+	$$compile -o requirements/serve.txt; \
+	$$compile --extra export -o requirements/export.txt; \
+	$$compile --extra export --extra test -o requirements/test.txt
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "Limner needs Python 3.10, 3.11 or 3.12 with venv. On Debian or Ubuntu:" \
+	"apt-get install python3 python3-venv"; exit 1; }
+	@echo "Making the environment $(VENV) with $$($(PYTHON) --version) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Installing what serving needs (Triton, OpenVINO, the gateway) ..."
+	@$(INSTALL) -r requirements/serve.txt
+	@$(PIP) install --quiet --no-deps --editable .
+	@$(BIN)/python -m serving.libpython
+	@touch $@
+
+$(VENV)/.test: requirements/test.txt $(VENV)/.serve
+	@$(BIN)/python -m export.environment
+	@echo "Installing what tests need ..."
+	@$(INSTALL) -r requirements/test.txt
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-upstream .limner build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

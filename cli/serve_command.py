@@ -1,0 +1,61 @@
+"""``limner serve``: Triton and the gateway, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+
+import click
+import uvicorn
+
+from cli.embedded import stopped_by_sigterm, triton_server
+from gateway.app import create_app
+from gateway.server import build_server
+from limner.errors import SettingsError
+from limner.settings import Settings, get_settings
+from serving.process import require_free_port
+
+_READY = """
+Limner is ready:  http://{host}:{port}
+Triton gRPC:      {triton}
+Try it:           curl -F file=@photo.jpg http://{host}:{port}/v1/enhance -o enhanced.jpg
+Stop it:          Ctrl-C
+"""
+
+
+@click.command()
+def serve() -> None:
+    """Start everything and listen on LIMNER_HOST:LIMNER_PORT (127.0.0.1:8000).
+
+    Models are exported first where that is still to be done. Settings are environment variables: docs/settings.md.
+    """
+    logging.getLogger("limner.gateway").setLevel(logging.INFO)
+    settings = get_settings()
+    require_free_port(settings.host, settings.port, "LIMNER_PORT")
+    with (
+        contextlib.suppress(KeyboardInterrupt),
+        stopped_by_sigterm(),
+        triton_server(settings, click.echo, fixed_ports=True) as triton_url,
+    ):
+        asyncio.run(_listen(settings, triton_url))
+    click.echo("Limner has stopped.")
+
+
+async def _listen(settings: Settings, triton_url: str) -> None:
+    server = build_server(create_app(settings, triton_url), settings)
+    announcement = asyncio.create_task(_announce(server, settings, triton_url))
+    try:
+        await server.serve()
+    finally:
+        announcement.cancel()
+    if not server.started:
+        raise SettingsError(f"Nothing can listen on {settings.host}:{settings.port}. Set LIMNER_HOST or LIMNER_PORT.")
+
+
+async def _announce(server: uvicorn.Server, settings: Settings, triton_url: str) -> None:
+    """Say where to go once somebody would be answered there."""
+    while not server.started:
+        await asyncio.sleep(0.05)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    click.echo(_READY.format(host=settings.host, port=port, triton=triton_url))
