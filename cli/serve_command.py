@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 
 import click
 import uvicorn
 
 from cli.embedded import stopped_by_sigterm, triton_server
 from gateway.app import create_app
+from gateway.logs import configure_logging
 from gateway.server import build_server
 from limner.errors import SettingsError
 from limner.settings import Settings, get_settings
@@ -30,7 +30,7 @@ def serve() -> None:
 
     Models are exported first where that is still to be done. Settings are environment variables: docs/settings.md.
     """
-    logging.getLogger("limner.gateway").setLevel(logging.INFO)
+    configure_logging()
     settings = get_settings()
     require_free_port(settings.host, settings.port, "LIMNER_PORT")
     with (
