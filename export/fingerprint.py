@@ -1,0 +1,59 @@
+"""One value for everything that an export depends on: while it stays the same, the export is current."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from importlib import metadata
+from pathlib import Path
+
+from export.architectures import ARCHITECTURES
+from export.models import OPSET, ModelSpec, Precision
+from export.sources import Source
+from limner import __version__
+
+_HERE = Path(__file__).parent
+_SHARED_SOURCES = ("onnx_export.py", "parity.py")
+TOOLS = ("torch", "onnx", "onnxscript")
+
+
+def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
+    """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch."""
+    parts = {
+        "weights": [source.kind, source.sha256, source.file],
+        "architecture": source.architecture,
+        "code": _code_digest(source.architecture),
+        "inputs": [tensor.describe() for tensor in spec.inputs],
+        "outputs": [tensor.describe() for tensor in spec.outputs],
+        "opset": OPSET,
+        "precision": precision,
+        "version": spec.version,
+    }
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def tool_versions() -> dict[str, str]:
+    """Versions of what takes part in an export, as far as it is installed. Imports none of it."""
+    versions = {"limner": __version__}
+    for name in TOOLS:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def tools_unchanged(recorded: dict[str, str]) -> bool:
+    """Whether the installed tools are those recorded. One that is gone cannot tell, and is not asked."""
+    installed = tool_versions()
+    return all(installed[name] == recorded.get(name) for name in TOOLS if name in installed)
+
+
+def _code_digest(architecture: str) -> str:
+    registered = ARCHITECTURES[architecture]
+    modules = (registered.module, *registered.parts)
+    files = [_HERE / "architectures" / f"{name}.py" for name in modules] + [_HERE / name for name in _SHARED_SOURCES]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()

@@ -1,0 +1,108 @@
+"""Brings the exported models up to date with weights, tools and settings, and writes the catalogue.
+
+A run in which everything is current reads a few small files and imports neither PyTorch nor ONNX.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from export.catalogue import build_catalog
+from export.download import Downloader
+from export.environment import ensure_export_packages
+from export.fingerprint import fingerprint, tools_unchanged
+from export.models import MODELS, ModelSpec, Precision, check_precision, model_spec
+from export.progress import Reporter
+from export.run import export_into
+from export.sources import Source
+from export.store import ModelStore
+from export.weights import WeightsFinder
+from limner.catalog import Catalog
+from limner.errors import ChecksumMismatch, WeightsError
+from limner.settings import Settings
+
+
+def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter: Reporter | None = None) -> Catalog:
+    """Export what is missing or out of date, for every role that this version has a network for.
+
+    Args:
+        settings: where weights, mirrors and models are, and the precision.
+        models: names of the models to look after; None: those that are exported by default.
+        reporter: told what is going on.
+
+    Returns:
+        The catalogue, as written to ``<models_dir>/catalog.json``. A role without weights is unavailable in it, with
+        the reason.
+
+    Raises:
+        WeightsError: where a weight file is there but wrong, unsafe or another network's.
+        ExportError: where an export fails or does not match PyTorch, or a model or precision is not supported.
+    """
+    reporter = reporter or Reporter()
+    precision = check_precision(settings.precision)
+    specs = [model_spec(name) for name in models] if models is not None else [s for s in MODELS if s.by_default]
+    store = ModelStore(settings.models_dir)
+    finder = WeightsFinder(settings)
+    problems: dict[str, str] = {}
+    if _stale(specs, store, finder, precision):
+        with store.lock(waiting=lambda: reporter.line("Another export is running; waiting for it to end.")):
+            problems = _bring_up_to_date(settings, specs, store, precision, reporter)
+    catalog = build_catalog(store, settings.weights_dir, problems)
+    store.write_catalog(catalog)
+    return catalog
+
+
+def _bring_up_to_date(
+    settings: Settings, specs: list[ModelSpec], store: ModelStore, precision: Precision, reporter: Reporter
+) -> dict[str, str]:
+    """Export stale models; why those without weights could not be, by model name."""
+    finder = WeightsFinder(settings)
+    stale = _stale(specs, store, finder, precision)
+    if not stale:
+        return {}
+    ensure_export_packages(reporter)
+    problems: dict[str, str] = {}
+    with Downloader(settings, reporter) as downloads:
+        for spec in stale:
+            try:
+                source = finder.obtain(spec, downloads)
+            except ChecksumMismatch:
+                raise
+            except WeightsError as error:
+                problems[spec.name] = error.message
+                reporter.line(f"{spec.name} is switched off: {error.message}")
+                continue
+            export_into(store, spec, source, precision, reporter)
+    return problems
+
+
+def _stale(specs: list[ModelSpec], store: ModelStore, finder: WeightsFinder, precision: Precision) -> list[ModelSpec]:
+    return [spec for spec in specs if not _is_current(spec, store, finder, precision)]
+
+
+def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, precision: Precision) -> bool:
+    manifest = store.manifest(spec.name)
+    if manifest is None or not tools_unchanged(manifest.tools):
+        return False
+    exported = Source.from_manifest(manifest.source)
+    source = _wanted(spec, exported, finder)
+    return source is not None and fingerprint(spec, source, precision) == manifest.fingerprint
+
+
+def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:
+    """What the model should be made of, without a look at the network; None where that takes one.
+
+    A checkpoint that was given by hand stays. So does the export of a published file that was deleted since, and that
+    of a package that is not installed any more: serving needs neither.
+    """
+    if exported.kind == "given":
+        return exported
+    for weight in spec.files:
+        if (found := finder.on_disk(weight)) is not None:
+            return found
+        if exported.kind == "official" and exported.file == weight.file:
+            return exported
+    local = finder.local(spec)
+    if local is None and exported.kind == "packaged":
+        return exported
+    return local

@@ -1,0 +1,74 @@
+"""Runs the export of one model in a process of its own and puts the result in its place."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+
+from export.manifest import Manifest
+from export.models import ModelSpec, Precision
+from export.progress import Reporter
+from export.sources import Source
+from export.store import ModelStore
+from export.worker import Job
+from limner.errors import ExportError, from_wire
+from limner.settings import PROJECT_ROOT
+
+
+def export_into(
+    store: ModelStore, spec: ModelSpec, source: Source, precision: Precision, reporter: Reporter
+) -> Manifest:
+    """Export one model and publish it. The store's lock must be held.
+
+    Raises:
+        WeightsError, ExportError: as the worker found; nothing in the store has changed then.
+    """
+    with store.staging(spec.name) as folder:
+        job = Job(spec.name, source, precision, str(folder.resolve()))
+        with reporter.step(f"Exporting {spec.name} from {source.label}"):
+            manifest = _run(job)
+        store.publish(folder, spec.name)
+    return manifest
+
+
+def _run(job: Job) -> Manifest:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            [sys.executable, "-m", "export.worker"],
+            cwd=PROJECT_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        try:
+            answer = _ask(worker, job)
+        finally:
+            worker.kill()
+            worker.communicate()
+        log.seek(0)
+        last_words = log.read().strip().splitlines()[-1:]
+    try:
+        content = json.loads(answer)
+    except ValueError:
+        raise ExportError(
+            f"Exporting {job.model} ended unexpectedly; often memory ran out, of which 2 GB should be free. "
+            f"Its last words: {last_words[0] if last_words else 'none'}"
+        ) from None
+    if "error" in content:
+        raise from_wire(content["error"]) or ExportError(content["error"])
+    return Manifest(**content)
+
+
+def _ask(worker: subprocess.Popen[str], job: Job) -> str:
+    """Hand over the job and wait for the answer. Standard input stays open: its end would end the worker."""
+    if worker.stdin is None or worker.stdout is None:
+        raise ExportError("The exporting process has no pipes.")
+    try:
+        worker.stdin.write(job.to_json() + "\n")
+        worker.stdin.flush()
+    except BrokenPipeError:
+        return ""
+    return worker.stdout.readline()

@@ -1,0 +1,106 @@
+"""Where the weights of a model come from, and how they are read."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from export.architectures import architecture
+from export.packaged import PACKAGED
+from export.registry import weight_file
+from limner.catalog import CatalogEntry
+from limner.errors import CheckpointMismatch
+
+if TYPE_CHECKING:
+    from export.architectures.common import StateDict
+
+Kind = Literal["official", "custom", "given", "packaged", "seeded"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """One set of weights.
+
+    Attributes:
+        kind: ``official``: the published file; ``custom``: another one under its name in ``LIMNER_WEIGHTS``;
+            ``given``: named on the command line; ``packaged``: from an installed package; ``seeded``: random.
+        label: the file's name, or the package with its version.
+        sha256: of the file; of seeded weights, of the seed.
+        file: the official file that it is or stands in for, which tells network and layout.
+        path: of the file on disk, where it is one.
+        package: name in ``export.packaged``, where it is one.
+        seed: of seeded weights.
+    """
+
+    kind: Kind
+    label: str
+    sha256: str
+    file: str
+    path: str | None = None
+    package: str | None = None
+    seed: int = 0
+
+    @property
+    def custom(self) -> bool:
+        """Whether these are other weights than the published ones."""
+        return self.kind in ("custom", "given", "seeded")
+
+    @property
+    def variant(self) -> str:
+        return weight_file(self.file).variant
+
+    @property
+    def architecture(self) -> str:
+        return weight_file(self.file).architecture
+
+    @property
+    def licence(self) -> str:
+        if self.kind == "packaged" and self.package is not None:
+            return PACKAGED[self.package].licence
+        if self.kind == "seeded":
+            return "none: random weights"
+        if self.custom:
+            return f"the owner's; the published file's is {weight_file(self.file).licence}"
+        return weight_file(self.file).licence
+
+    def describe(self) -> dict[str, object]:
+        """Its entry in a manifest; :meth:`from_manifest` reads it."""
+        return asdict(self) | {"licence": self.licence, "non_commercial": weight_file(self.file).non_commercial}
+
+    @staticmethod
+    def from_manifest(entry: dict[str, object]) -> Source:
+        fields = {key: value for key, value in entry.items() if key in Source.__dataclass_fields__}
+        return Source(**fields)  # type: ignore[arg-type]
+
+    def load(self) -> StateDict:
+        """The state dict in the official layout. Imports PyTorch.
+
+        Raises:
+            CheckpointMismatch: where the file is damaged, unsafe or holds another network.
+            WeightsError: where a package is missing.
+        """
+        if self.kind == "packaged" and self.package is not None:
+            return PACKAGED[self.package].read()
+        if self.kind == "seeded":
+            return architecture(self.architecture).seeded_state(self.seed)
+        if self.path is None:
+            raise CheckpointMismatch(f"{self.label} has no file.")
+        from export.checkpoint import load_checkpoint  # noqa: PLC0415 - imports PyTorch
+
+        return load_checkpoint(Path(self.path), weight_file(self.file).keys)
+
+    def entry(self, model: str, version: str, precision: str) -> CatalogEntry:
+        """The catalogue entry of a model that was exported from it."""
+        return CatalogEntry(
+            role=weight_file(self.file).role,
+            model=model,
+            variant=self.variant,
+            available=True,
+            version=version,
+            precision=precision,
+            source=self.label,
+            sha256=self.sha256,
+            licence=self.licence,
+            custom=self.custom,
+        )

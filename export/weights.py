@@ -1,0 +1,110 @@
+"""Finds the weights for a model: on disk, at an official address, in an installed package."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from export.architectures import ARCHITECTURES
+from export.download import Downloader
+from export.hashing import HashMemory
+from export.models import ModelSpec
+from export.packaged import PACKAGED
+from export.registry import WeightFile
+from export.sources import Source
+from limner.errors import ChecksumMismatch, DownloadFailed, WeightsError
+from limner.settings import Settings
+
+HASHES_FILE = "hashes.json"
+
+
+class WeightsFinder:
+    """Looks for weights in the order that the settings give. Imports no PyTorch."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._hashes = HashMemory(settings.data / HASHES_FILE)
+
+    def on_disk(self, weight: WeightFile) -> Source | None:
+        """The file in ``LIMNER_WEIGHTS``; None where it is not there.
+
+        Raises:
+            ChecksumMismatch: where it is not the published file and ``LIMNER_CUSTOM_WEIGHTS`` is not set.
+        """
+        path = self._settings.weights_dir / weight.file
+        if not path.is_file():
+            return None
+        digest = self._hashes.sha256(path)
+        if digest == weight.sha256:
+            return Source("official", weight.file, digest, weight.file, path=str(path))
+        if self._settings.custom_weights:
+            return Source("custom", weight.file, digest, weight.file, path=str(path))
+        raise ChecksumMismatch(
+            f"{weight.file} in LIMNER_WEIGHTS is not the published file (its sha256 begins {digest[:12]}, "
+            f"not {weight.sha256[:12]}). Delete it to have it fetched again; if it is your own checkpoint, set "
+            "LIMNER_CUSTOM_WEIGHTS=1."
+        )
+
+    def packaged(self, spec: ModelSpec, weight: WeightFile) -> Source | None:
+        """The same weights in an installed package; None where there is no such package or it is not installed."""
+        name = spec.packaged_source(weight.file)
+        if name is None or PACKAGED[name].version is None:
+            return None
+        package = PACKAGED[name]
+        return Source("packaged", package.label, self._hashes.sha256(package.paths()[0]), weight.file, package=name)
+
+    def local(self, spec: ModelSpec) -> Source | None:
+        """The best weights that are there without a download: a file before a package.
+
+        Raises:
+            ChecksumMismatch: as :meth:`on_disk`.
+        """
+        files = [weight for weight in spec.files if weight.architecture in ARCHITECTURES]
+        found = (self.on_disk(weight) for weight in files)
+        carried = (self.packaged(spec, weight) for weight in files)
+        return next((source for source in (*found, *carried) if source is not None), None)
+
+    def obtain(self, spec: ModelSpec, downloads: Downloader) -> Source:
+        """The best weights that can be had: file by file on disk or downloaded, else out of a package.
+
+        Raises:
+            ChecksumMismatch: as :meth:`on_disk`.
+            WeightsError: where there are none; the message is one sentence that says why and what to do.
+        """
+        reasons = []
+        for weight in spec.files:
+            if weight.architecture not in ARCHITECTURES:
+                continue
+            source = self.on_disk(weight)
+            if source is None:
+                try:
+                    downloads.fetch(weight)
+                except DownloadFailed as error:
+                    reasons.append(error.message)
+                    continue
+                source = self.on_disk(weight)
+            if source is not None:
+                return source
+        source = self.local(spec)
+        if source is None:
+            raise WeightsError(reasons[0] if reasons else f"There are no weights for {spec.name}.")
+        return source
+
+
+def given_file(path: Path, weight: WeightFile, hashes: HashMemory) -> Source:
+    """Somebody's own checkpoint for the network of ``weight``; the published file under any name is official.
+
+    Raises:
+        WeightsError: where there is no such file.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path.name} does not exist or is no file. Give the path of a checkpoint.")
+    digest = hashes.sha256(path)
+    kind = "official" if digest == weight.sha256 else "given"
+    return Source(kind, path.name, digest, weight.file, path=str(path.resolve()))  # type: ignore[arg-type]
+
+
+def seeded(weight: WeightFile, seed: int) -> Source:
+    """Random weights for the network of ``weight``."""
+    digest = hashlib.sha256(f"limner seed {seed}".encode()).hexdigest()
+    return Source("seeded", f"seeded weights (seed {seed})", digest, weight.file, seed=seed)
