@@ -41,7 +41,7 @@ def load_checkpoint(path: Path, keys: tuple[str, ...]) -> StateDict:
 
 def _load_tensors(path: Path) -> object:
     try:
-        return cast(object, torch.load(path, map_location="cpu", weights_only=True))
+        return cast("object", torch.load(path, map_location="cpu", weights_only=True))
     except pickle.UnpicklingError:
         raise CheckpointMismatch(
             f"{path.name} is no checkpoint, or asks for code to be run, which Limner never does. "

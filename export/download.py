@@ -6,9 +6,9 @@ of it is kept when a connection breaks, also from one run to the next, and conti
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from types import TracebackType
+from typing import BinaryIO
 
 import httpx
 
@@ -163,15 +163,15 @@ class PartFile:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         self._tag.write_text(f"{self._url}\n{etag}", "utf-8")
 
-    def open(self, offset: int):  # type: ignore[no-untyped-def]
+    def open(self, offset: int) -> BinaryIO:
         """The part file, to be written from ``offset`` on."""
-        stream = self.path.open("r+b" if offset else "wb")
+        stream: BinaryIO = self.path.open("r+b" if offset else "wb")
         stream.truncate(offset)
         stream.seek(offset)
         return stream
 
     def finish(self, target: Path) -> None:
-        os.replace(self.path, target)
+        self.path.replace(target)
         self._tag.unlink(missing_ok=True)
 
     def discard(self) -> None:

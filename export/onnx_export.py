@@ -86,7 +86,8 @@ def _declare(values: Any, specs: Sequence[TensorSpec], model: str) -> None:
 def _strip(model: onnx.ModelProto) -> None:
     """Remove what the exporter notes about the Python source: it is large, and holds paths of this machine."""
     graph = model.graph
-    for item in (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer):
+    noted: tuple[Any, ...] = (model, graph, *graph.node, *graph.input, *graph.output, *graph.initializer)
+    for item in noted:
         del item.metadata_props[:]
         item.doc_string = ""
     # Shapes of intermediate tensors name the tracer's symbols; runtimes infer them anew.

@@ -35,7 +35,7 @@ def export_into(
 
 def _run(job: Job) -> Manifest:
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
-        worker = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+        worker = subprocess.Popen(
             [sys.executable, "-m", "export.worker"],
             cwd=PROJECT_ROOT,
             stdin=subprocess.PIPE,

@@ -60,7 +60,7 @@ def export_model(spec: ModelSpec, source: Source, precision: Precision, folder: 
     graph = module.served(module.build(source.load(), source.label)).eval()
     examples = module.examples(_EXAMPLES_SEED)
     model = to_onnx(spec, graph, examples[0])
-    parity = check_parity(spec, model, cast(ExactGraph, graph), examples)
+    parity = check_parity(spec, model, cast("ExactGraph", graph), examples)
     content = onnx.ModelProto.SerializeToString(model)
     manifest = Manifest(
         model=spec.name,

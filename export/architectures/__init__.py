@@ -55,4 +55,4 @@ ARCHITECTURES: dict[str, Registered] = {
 
 def architecture(name: str) -> Architecture:
     """The module of a registered network. Imports PyTorch."""
-    return cast(Architecture, import_module(f"{__name__}.{ARCHITECTURES[name].module}"))
+    return cast("Architecture", import_module(f"{__name__}.{ARCHITECTURES[name].module}"))

@@ -172,7 +172,7 @@ def _mobilenet() -> RetinaFace:
     return RetinaFace(MobileNet(), channels=(64, 128, 256), features=64)
 
 
-def served(network: nn.Module) -> DetectorGraph:
+def served(network: RetinaFace) -> DetectorGraph:
     """What is exported: UINT8 [H, W, 3] RGB → boxes, scores and landmarks in pixels, best first."""
     return DetectorGraph(network)
 

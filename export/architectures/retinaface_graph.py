@@ -6,7 +6,7 @@ the picture's sides, scaled to pixels at the end; the sides cancel out, so here 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,19 @@ def anchor_boxes(rows: int, columns: int, stride: int, sides: tuple[int, int]) -
     y = (torch.arange(rows, dtype=torch.float32) + 0.5) * stride
     x = (torch.arange(columns, dtype=torch.float32) + 0.5) * stride
     side = torch.tensor(sides, dtype=torch.float32)
-    grid = torch.stack(
-        torch.broadcast_tensors(x.reshape(1, -1, 1), y.reshape(-1, 1, 1), side.reshape(1, 1, -1)), dim=-1
-    )
-    return grid.reshape(-1, 3)
+    shape = (rows, columns, len(sides))
+    axes = (x.reshape(1, -1, 1), y.reshape(-1, 1, 1), side.reshape(1, 1, -1))
+    return torch.stack([axis.expand(shape) for axis in axes], dim=-1).reshape(-1, 3)
+
+
+class DetectorNetwork(Protocol):
+    """RetinaFace with any backbone."""
+
+    def maps(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The feature maps that the heads read, finest first."""
+
+    def heads(self, maps: tuple[Tensor, Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Offsets [N, P, 4], logits [N, P, 2] and landmarks [N, P, 10]."""
 
 
 class DetectorGraph(nn.Module):
@@ -41,7 +50,7 @@ class DetectorGraph(nn.Module):
 
     mean: Tensor
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: DetectorNetwork) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("mean", torch.tensor(MEAN_BGR).reshape(1, 3, 1, 1), persistent=False)
@@ -64,5 +73,5 @@ class DetectorGraph(nn.Module):
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         boxes, scores, points = self.exact(image)
-        best, order = torch.topk(scores, torch.sym_min(scores.shape[0], MAX_CANDIDATES))
+        best, order = torch.topk(scores, min(scores.shape[0], MAX_CANDIDATES))
         return boxes.index_select(0, order), best, points.index_select(0, order)
