@@ -40,8 +40,7 @@ class RuntimeFolder:
 def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, profile: str) -> RuntimeFolder:
     """Make a runtime folder below ``run_dir``.
 
-    Python models and the ensemble are always in it; a network is where it was exported. Files are linked, not copied,
-    but for the Python backend, whose stub must lie beside its library.
+    Python models and the ensemble are always in it; a network is where it was exported. Files of models are linked.
 
     Args:
         run_dir: parent of runtime folders; those of dead processes are removed.
@@ -55,8 +54,7 @@ def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, pr
     _remove_stale(run_dir)
     folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}")
     folder.backends.mkdir(parents=True)
-    shutil.copytree(installation.python_backend, folder.backends / "python")
-    shutil.copy2(installation.stub, folder.backends / "python")
+    _make_python_backend(installation, folder.backends / "python")
     for backend in _subfolders(BACKENDS):
         if (backend / "model.py").is_file():
             (folder.backends / backend.name).symlink_to(backend)
@@ -73,6 +71,16 @@ def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, pr
     if (exported / CATALOG_FILE).is_file():
         shutil.copy2(exported / CATALOG_FILE, folder.models)
     return folder
+
+
+def _make_python_backend(installation: TritonInstallation, target: Path) -> None:
+    """The ``python`` backend with the stub of this Python beside it, where Triton looks for it.
+
+    Triton refuses a library that is a link out of the folder. The stub is one: a fresh copy of a program cannot be
+    run while another thread's fork holds it open.
+    """
+    shutil.copytree(installation.python_backend, target)
+    (target / installation.stub.name).symlink_to(installation.stub)
 
 
 def _subfolders(folder: Path) -> Iterator[Path]:
