@@ -70,20 +70,23 @@ def _too_many(width: int, height: int, max_pixels: int, frames: int = 1) -> TooM
 
 def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
     with Image.open(io.BytesIO(data), formats=[header.format.upper()]) as image:
-        frames = int(getattr(image, "n_frames", 1))
+        # What some cameras put behind a JPEG (previews, gain maps) is no animation.
+        frames = 1 if header.format == "jpeg" else int(getattr(image, "n_frames", 1))
         # The decoder's own reading of the header counts too, should it ever differ from ours.
         _check_pixels(image.width, image.height, frames, max_pixels)
         if image.width != header.width or image.height != header.height:
             raise DamagedImage("The photo's header contradicts itself. Save it anew from an image editor.")
+        # Pillow shows gray with alpha at 16 bits as RGBA; the PNG's colour type 4 tells.
+        mode = "LA" if header.bit_depth == 16 and data[25] == 4 else image.mode
         info = PhotoInfo(
             width=image.width,
             height=image.height,
             format=header.format,
-            mode=image.mode,
+            mode=mode,
             bit_depth=8,
             frames=frames,
             bytes=len(data),
-            gray=image.mode in _GRAY_MODES,
+            gray=mode in _GRAY_MODES,
             opaque=True,
         )
         image.load()
@@ -93,7 +96,7 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
 
 
 def _decode_8_bit(image: Image.Image, info: PhotoInfo) -> Photo:
-    icc = _icc_profile(image)
+    icc = _icc_profile(image, info.gray)
     if image.mode in {"LA", "PA", "La", "RGBA", "RGBa"} or "transparency" in image.info:
         rgba = np.asarray(image.convert("RGBA"))
         alpha = np.ascontiguousarray(rgba[..., 3])
@@ -112,6 +115,9 @@ def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
     alpha16: UInt16 | None = None
     if decoded.ndim == 2:
         rgb = np.repeat(decoded[..., None], 3, axis=2)
+        transparent = image.info.get("transparency")  # the one gray value, which OpenCV makes no alpha of
+        if transparent is not None:
+            alpha16 = np.where(decoded == transparent, np.uint16(0), np.uint16(65535))
     else:
         if decoded.shape[2] == 4:
             alpha16 = decoded[..., 3]
@@ -119,7 +125,7 @@ def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
     pixels, fine = split_16_bit(rgb)
     alpha = None if alpha16 is None else split_16_bit(alpha16)[0]
     info = replace(info, bit_depth=16, opaque=alpha is None or bool(alpha.min() == 255))
-    return Photo(pixels, alpha, fine, _icc_profile(image), info)
+    return Photo(pixels, alpha, fine, _icc_profile(image, info.gray), info)
 
 
 def split_16_bit(values: UInt16) -> tuple[UInt8, Int16]:
@@ -169,12 +175,12 @@ def orient(array: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
     return np.ascontiguousarray(array)
 
 
-def _icc_profile(image: Image.Image) -> bytes | None:
+def _icc_profile(image: Image.Image, gray: bool) -> bytes | None:
     """The embedded profile where it describes the pixels that are kept (RGB or gray) and is of a sane size."""
     profile = image.info.get("icc_profile")
     if not isinstance(profile, bytes) or not 128 <= len(profile) <= _MAX_ICC_BYTES:
         return None
-    wanted = b"GRAY" if image.mode in _GRAY_MODES else b"RGB "
+    wanted = b"GRAY" if gray else b"RGB "
     return profile if profile[16:20] == wanted else None
 
 
@@ -187,6 +193,6 @@ def _cmyk_to_srgb(image: Image.Image) -> UInt8:
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")
             if converted is not None:
                 return np.array(converted, dtype=np.uint8)
-        except ImageCms.PyCMSError:  # a broken profile: the formula is better than a refusal
+        except (ImageCms.PyCMSError, OSError):  # a broken profile: the formula is better than a refusal
             pass
     return np.array(image.convert("RGB"), dtype=np.uint8)

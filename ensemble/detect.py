@@ -41,7 +41,7 @@ class Faces:
         return len(self.scores)
 
     def to_json(self) -> list[dict[str, object]]:
-        """Rounded for a report: a tenth of a pixel, a thousandth of a score."""
+        """Rounded for a report: a tenth of a pixel, four decimals of a score."""
         return [
             {
                 "box": [round(float(value), 1) for value in box],

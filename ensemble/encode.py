@@ -41,12 +41,13 @@ def encode_photo(
         file_format: ``jpeg``, ``png`` or ``webp``.
         quality: 1..100 for JPEG and WebP.
         gray: store one channel of luma instead of colour.
-        icc_profile: profile of the pixels.
+        icc_profile: profile of the pixels; a gray one is left out of a WebP, which always stores colour.
     """
     image = Image.fromarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY) if gray else pixels)
     if alpha is not None and file_format != "jpeg":
         image.putalpha(Image.fromarray(alpha))
-    options: dict[str, object] = {} if icc_profile is None else {"icc_profile": icc_profile}
+    usable = icc_profile is not None and not (file_format == "webp" and icc_profile[16:20] == b"GRAY")
+    options: dict[str, object] = {"icc_profile": icc_profile} if usable else {}
     if file_format == "jpeg":
         options |= {"quality": quality, "subsampling": 0 if quality >= _CHROMA_444_FROM else 2}
     elif file_format == "webp":
@@ -64,16 +65,15 @@ def encode_png_16_bit(pixels: UInt16, alpha: UInt8 | None, gray: bool, icc_profi
     Args:
         pixels: uint16 [H, W, 3], RGB.
         alpha: uint8 [H, W] or None.
-        gray: store one channel of luma; left out where there is alpha, for OpenCV writes no gray with alpha.
+        gray: store luma alone; three times where there is alpha, for OpenCV writes no gray with alpha.
         icc_profile: profile of the pixels.
     """
+    bgr = np.ascontiguousarray(pixels[..., ::-1])
+    if gray:
+        bgr = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.uint16, copy=False)
     if alpha is not None:
-        wide = alpha.astype(np.uint16) * 257
-        bgr = np.dstack([pixels[..., ::-1], wide])
-    elif gray:
-        bgr = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    else:
-        bgr = np.ascontiguousarray(pixels[..., ::-1])
+        layers = [bgr, bgr, bgr] if gray else [bgr]
+        bgr = np.dstack([*layers, alpha.astype(np.uint16) * 257])
     done, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION])
     if not done:
         raise InferenceFailed("The result could not be encoded as a 16-bit PNG. Ask for output_format=jpeg.")

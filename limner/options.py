@@ -132,6 +132,8 @@ def parse_options(values: Mapping[str, Value]) -> Options:
     """
     unknown = sorted(set(values) - set(_SPEC_BY_NAME))
     if unknown:
-        raise InvalidOption(f"{unknown[0][:40]!r} is not an option. Options are: {', '.join(_SPEC_BY_NAME)}.")
+        raise InvalidOption(
+            f"{unknown[0][:40]!r} is not an option. Leave it out, or send one of: {', '.join(_SPEC_BY_NAME)}."
+        )
     parsed = {name: _SPEC_BY_NAME[name].parse(value) for name, value in values.items() if value != ""}
     return Options(**parsed)  # type: ignore[arg-type]

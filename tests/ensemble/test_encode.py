@@ -1,0 +1,177 @@
+"""Encoding: what is kept, what is left behind."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from ensemble.decode import decode_photo, join_16_bit
+from ensemble.encode import choose_format, encode_photo, encode_png_16_bit, with_icc_profile
+from ensemble.photo import UInt8
+from tests.ensemble.files import exif, noise, opened, profile_for, rgb_profile, saved
+
+FORMATS = ["jpeg", "png", "webp"]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "source", "opaque", "chosen"),
+    [
+        ("auto", "jpeg", True, "jpeg"),
+        ("auto", "png", True, "png"),
+        ("auto", "webp", True, "webp"),
+        ("auto", "png", False, "png"),
+        ("auto", "webp", False, "webp"),
+        ("jpeg", "png", True, "jpeg"),
+        ("jpeg", "png", False, "png"),
+        ("jpeg", "webp", False, "png"),
+        ("webp", "jpeg", True, "webp"),
+        ("webp", "png", False, "webp"),
+        ("png", "jpeg", True, "png"),
+        ("png", "webp", False, "png"),
+    ],
+)
+def test_choice_of_format(wanted: str, source: str, opaque: bool, chosen: str) -> None:
+    assert choose_format(wanted, source, opaque) == chosen
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_colour_comes_back(portrait: UInt8, file_format: str) -> None:
+    image = opened(encode_photo(portrait, None, file_format, 100, False, None))
+    assert (image.format, image.mode, image.size) == (file_format.upper(), "RGB", (56, 72))
+    error = np.abs(np.asarray(image).astype(int) - portrait)
+    assert error.max() == 0 if file_format == "png" else error.mean() < 2
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_gray_stays_gray(portrait: UInt8, file_format: str) -> None:
+    image = opened(encode_photo(portrait, None, file_format, 95, True, None))
+    assert image.mode == ("RGB" if file_format == "webp" else "L")
+    pixels = np.asarray(image.convert("RGB")).astype(int)
+    rounding = 2 if file_format == "webp" else 0  # of its way through YUV
+    assert np.ptp(pixels, axis=2).max() <= rounding
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_every_gray_value_is_kept(dtype: type[np.uint8 | np.uint16]) -> None:
+    count = np.iinfo(dtype).max + 1
+    ramp = np.arange(count, dtype=dtype).reshape(-1, 256)
+    pixels = np.repeat(ramp[..., None], 3, axis=2)
+    data = (
+        encode_photo(pixels, None, "png", 95, True, None)
+        if dtype is np.uint8
+        else encode_png_16_bit(pixels, None, True, None)
+    )
+    image = opened(data)
+    assert image.mode == ("L" if dtype is np.uint8 else "I;16")
+    assert np.array_equal(np.asarray(image), ramp)
+
+
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("file_format", ["png", "webp"])
+def test_alpha_is_kept(portrait: UInt8, file_format: str, gray: bool) -> None:
+    alpha = noise(1, 72, 56)
+    image = opened(encode_photo(portrait, alpha, file_format, 95, gray, None))
+    assert image.mode == ("LA" if gray and file_format == "png" else "RGBA")
+    assert np.array_equal(np.asarray(image.getchannel("A")), alpha)
+
+
+def test_jpeg_leaves_alpha_out(portrait: UInt8) -> None:
+    with_alpha = encode_photo(portrait, noise(1, 72, 56), "jpeg", 95, False, None)
+    assert with_alpha == encode_photo(portrait, None, "jpeg", 95, False, None)
+
+
+@pytest.mark.parametrize("file_format", ["jpeg", "webp"])
+def test_quality_costs_bytes_and_saves_errors(portrait: UInt8, file_format: str) -> None:
+    files = [encode_photo(portrait, None, file_format, quality, False, None) for quality in (1, 40, 80, 100)]
+    errors = [np.abs(np.asarray(opened(data)).astype(int) - portrait).mean() for data in files]
+    assert sorted(files, key=len) == files
+    assert sorted(errors, reverse=True) == errors
+
+
+@pytest.mark.parametrize(("quality", "sampling"), [(89, (2, 2)), (90, (1, 1))])
+def test_jpeg_keeps_all_colour_from_quality_90(portrait: UInt8, quality: int, sampling: tuple[int, int]) -> None:
+    image = opened(encode_photo(portrait, None, "jpeg", quality, False, None))
+    assert image.layer[0][1:3] == sampling
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_colour_profile_is_kept(portrait: UInt8, file_format: str, with_alpha: bool) -> None:
+    alpha = noise(1, 72, 56) if with_alpha else None
+    image = opened(encode_photo(portrait, alpha, file_format, 95, False, rgb_profile()))
+    assert image.info["icc_profile"] == rgb_profile()
+
+
+@pytest.mark.parametrize(("file_format", "kept"), [("jpeg", True), ("png", True), ("webp", False)])
+def test_gray_profile_is_kept_where_gray_is_stored(portrait: UInt8, file_format: str, kept: bool) -> None:
+    profile = profile_for(b"GRAY")
+    image = opened(encode_photo(portrait, None, file_format, 95, True, profile))
+    assert image.info.get("icc_profile") == (profile if kept else None)
+
+
+def test_large_profile_is_kept_by_jpeg(portrait: UInt8) -> None:
+    """JPEG segments hold 64 KB, so it is spread over several."""
+    profile = rgb_profile() + noise(2, 200_000).tobytes()
+    assert opened(encode_photo(portrait, None, "jpeg", 95, False, profile)).info["icc_profile"] == profile
+
+
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_sixteen_bits_come_back_whole(with_alpha: bool) -> None:
+    pixels = noise(3, 33, 17, 3, dtype=np.uint16)
+    alpha = noise(4, 33, 17) if with_alpha else None
+    photo = decode_photo(encode_png_16_bit(pixels, alpha, False, rgb_profile()))
+    assert photo.fine is not None
+    assert np.array_equal(join_16_bit(photo.pixels, photo.fine), pixels)
+    assert (photo.info.bit_depth, photo.icc_profile) == (16, rgb_profile())
+    assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
+
+
+def test_sixteen_bit_gray_with_alpha_holds_no_colour() -> None:
+    pixels, alpha = noise(5, 9, 8, 3, dtype=np.uint16), noise(6, 9, 8)
+    photo = decode_photo(encode_png_16_bit(pixels, alpha, True, profile_for(b"GRAY")))
+    assert photo.alpha is not None
+    assert photo.fine is not None
+    assert np.array_equal(photo.alpha, alpha)
+    assert (photo.pixels == photo.pixels[..., :1]).all()
+    assert (photo.fine == photo.fine[..., :1]).all()
+    assert photo.icc_profile is None
+
+
+def test_profile_chunk_stands_ahead_of_the_pixels() -> None:
+    plain = encode_png_16_bit(noise(7, 4, 4, 3, dtype=np.uint16), None, False, None)
+    png = with_icc_profile(plain, rgb_profile())
+    assert png.index(b"IHDR") < png.index(b"iCCP") < png.index(b"IDAT")
+    with Image.open(io.BytesIO(png)) as image:
+        image.verify()  # checksums
+
+
+WORDS = "Mill Lane 7, 52.5 N"
+
+
+@pytest.mark.parametrize("target", [*FORMATS, "16-bit png"])
+@pytest.mark.parametrize("source", FORMATS)
+def test_nothing_said_about_the_photo_survives(portrait: UInt8, source: str, target: str) -> None:
+    text = PngImagePlugin.PngInfo()
+    text.add_text("Comment", WORDS)
+    text.add_itxt("XML:com.adobe.xmp", WORDS)
+    options = {
+        "jpeg": {"comment": WORDS.encode(), "xmp": WORDS.encode()},
+        "png": {"pnginfo": text},
+        "webp": {"xmp": WORDS.encode()},
+    }[source]
+    data = saved(Image.fromarray(portrait), source, exif=exif(6, WORDS), icc_profile=rgb_profile(), **options)
+    assert data.count(WORDS.encode()) >= 3
+    photo = decode_photo(data)
+    if target == "16-bit png":
+        result = encode_png_16_bit(photo.pixels.astype(np.uint16) * 257, photo.alpha, False, photo.icc_profile)
+    else:
+        result = encode_photo(photo.pixels, photo.alpha, target, 95, False, photo.icc_profile)
+    image = opened(result)
+    assert WORDS.encode() not in result
+    assert WORDS not in str(photo)
+    assert not image.getexif()
+    assert not {"comment", "Comment", "exif", "xmp", "XML:com.adobe.xmp"} & set(image.info)
+    assert image.size == (72, 56)
