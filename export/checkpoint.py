@@ -13,6 +13,7 @@ from export.architectures.common import StateDict
 from limner.errors import CheckpointMismatch
 
 _PARALLEL_PREFIX = "module."
+_COMMON_KEYS = ("params_ema", "params", "state_dict")
 
 
 def load_checkpoint(path: Path, keys: tuple[str, ...]) -> StateDict:
@@ -20,15 +21,15 @@ def load_checkpoint(path: Path, keys: tuple[str, ...]) -> StateDict:
 
     Args:
         path: a file written by ``torch.save``.
-        keys: entries that may hold the state dict, best first; empty where the file is the state dict itself. A file
-            that has none of them may also be a bare state dict.
+        keys: entries that may hold the state dict, best first; those that other training code uses are tried after
+            them, then the file itself.
 
     Raises:
         CheckpointMismatch: naming the file, where it is truncated, holds code or anything but tensors.
     """
     content = _load_tensors(path)
     if isinstance(content, Mapping):
-        content = next((content[key] for key in keys if key in content), content)
+        content = next((content[key] for key in (*keys, *_COMMON_KEYS) if key in content), content)
     if not isinstance(content, Mapping) or not content:
         raise CheckpointMismatch(f"{path.name} holds no state dict. Put the official file in its place.")
     for key, value in content.items():

@@ -19,7 +19,6 @@ from export.registry import WeightFile
 from limner.errors import DownloadFailed
 from limner.settings import Settings
 
-_CHUNK = 1 << 18
 _ATTEMPTS = 5
 _STALL_FACTOR = 6.0
 
@@ -117,7 +116,7 @@ class Downloader:
             part.remember(response.headers.get("etag", ""))
             with part.open(offset) as stream, self._reporter.download(weight.file, weight.size, offset) as told:
                 there = offset
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_raw():
                     there += len(chunk)
                     if there > weight.size:
                         break

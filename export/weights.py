@@ -69,9 +69,9 @@ class WeightsFinder:
 
         Raises:
             ChecksumMismatch: as :meth:`on_disk`.
-            WeightsError: where there are none; the message is one sentence that says why and what to do.
+            DownloadFailed: where there are none; the message is one sentence that says why and what to do.
         """
-        reasons = []
+        failure: DownloadFailed | None = None
         for weight in spec.files:
             if weight.architecture not in ARCHITECTURES:
                 continue
@@ -80,14 +80,14 @@ class WeightsFinder:
                 try:
                     downloads.fetch(weight)
                 except DownloadFailed as error:
-                    reasons.append(error.message)
+                    failure = failure or error
                     continue
                 source = self.on_disk(weight)
             if source is not None:
                 return source
         source = self.local(spec)
         if source is None:
-            raise WeightsError(reasons[0] if reasons else f"There are no weights for {spec.name}.")
+            raise failure or WeightsError(f"There are no weights for {spec.name}.")
         return source
 
 

@@ -1,0 +1,108 @@
+"""Runs upstream's own code. To be started with the Python of ``.venv-upstream``, never imported by a test.
+
+    python oracle.py COMMAND --input FILE.npz --output FILE.npz [--weights FILE.pth] [--OPTION VALUE]
+
+Commands, and the arrays they read and write:
+
+    rrdbnet      tile FP32 [N, 3, H, W] → result FP32 [N, 3, sH, sW]: basicsr's RRDBNet
+    realesrgan   photo UINT8 [H, W, 3] RGB → result UINT8 [h, w, 3] RGB: RealESRGANer.enhance, ``--outscale``
+    retinaface   photo UINT8 [H, W, 3] RGB → boxes FP32 [P, 4], scores FP32 [P], landmarks FP32 [P, 10] of all
+                 anchors, decoded by facexlib; and detections FP32 [F, 15]: its detect_faces, ``--threshold``
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+import warnings
+from pathlib import Path
+
+warnings.simplefilter("ignore")
+sys.path.insert(0, str(Path(__file__).parent))
+
+import numpy as np  # noqa: E402
+import torch  # noqa: E402
+import torchvision_stub  # noqa: E402, F401 - first, for its effect
+
+
+def rrdbnet_of(state: dict, scale: int):
+    from basicsr.archs.rrdbnet_arch import RRDBNet
+
+    blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
+    features = state["conv_first.weight"].shape[0]
+    growth = state["body.0.rdb1.conv1.weight"].shape[0]
+    return RRDBNet(3, 3, scale=scale, num_feat=features, num_block=blocks, num_grow_ch=growth)
+
+
+def rrdbnet(arrays, arguments):
+    state = torch.load(arguments.weights, weights_only=True)["params_ema"]
+    network = rrdbnet_of(state, arguments.scale)
+    network.load_state_dict(state, strict=True)
+    with torch.inference_mode():
+        return {"result": network.eval()(torch.from_numpy(arrays["tile"])).numpy()}
+
+
+def realesrgan(arrays, arguments):
+    from realesrgan import RealESRGANer
+
+    state = torch.load(arguments.weights, weights_only=True)["params_ema"]
+    upsampler = RealESRGANer(
+        scale=arguments.scale,
+        model_path=arguments.weights,
+        model=rrdbnet_of(state, arguments.scale),
+        tile=arguments.tile,
+        tile_pad=10,
+        pre_pad=0,
+        half=False,
+        device=torch.device("cpu"),
+    )
+    result, _ = upsampler.enhance(np.ascontiguousarray(arrays["photo"][:, :, ::-1]), outscale=arguments.outscale)
+    return {"result": np.ascontiguousarray(result[:, :, ::-1])}
+
+
+def retinaface(arrays, arguments):
+    from facexlib.detection.retinaface import RetinaFace
+    from facexlib.detection.retinaface_utils import PriorBox, decode, decode_landm
+
+    network = RetinaFace(network_name="mobile0.25", device=torch.device("cpu"))
+    state = torch.load(arguments.weights, weights_only=True)
+    network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()}, strict=True)
+    bgr = np.ascontiguousarray(arrays["photo"][:, :, ::-1])
+    height, width = bgr.shape[:2]
+    with torch.inference_mode():
+        planes = torch.from_numpy(bgr.astype(np.float32).transpose(2, 0, 1))[None] - network.mean_tensor
+        offsets, scores, landmarks = network(planes)
+        anchors = PriorBox(network.cfg, image_size=(height, width)).forward()
+        boxes = decode(offsets[0], anchors, network.cfg["variance"]) * torch.tensor([width, height] * 2)
+        points = decode_landm(landmarks[0], anchors, network.cfg["variance"]) * torch.tensor([width, height] * 5)
+        found = network.detect_faces(bgr, conf_threshold=arguments.threshold)
+    return {
+        "boxes": boxes.numpy(),
+        "scores": scores[0, :, 1].numpy(),
+        "landmarks": points.numpy(),
+        "detections": np.asarray(found, np.float32).reshape(-1, 15),
+    }
+
+
+COMMANDS = {"rrdbnet": rrdbnet, "realesrgan": realesrgan, "retinaface": retinaface}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("command", choices=COMMANDS)
+    parser.add_argument("--input", required=True)
+    parser.add_argument("--output", required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--scale", type=int, default=4)
+    parser.add_argument("--outscale", type=float, default=2.0)
+    parser.add_argument("--tile", type=int, default=0)
+    parser.add_argument("--threshold", type=float, default=0.97)
+    arguments = parser.parse_args()
+    with contextlib.redirect_stdout(sys.stderr):
+        result = COMMANDS[arguments.command](dict(np.load(arguments.input)), arguments)
+    np.savez(arguments.output, **result)
+
+
+if __name__ == "__main__":
+    main()
