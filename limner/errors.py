@@ -167,7 +167,7 @@ def _tree(root: type[LimnerError]) -> Iterator[type[LimnerError]]:
 
 BY_TYPE: dict[str, type[LimnerError]] = {cls.type: cls for cls in _tree(LimnerError)}
 
-_WIRE = re.compile(r"\[([a-z][a-z-]*)\] (.*)", re.DOTALL)
+_WIRE = re.compile(r"\[([a-z][a-z-]*)\] ")
 
 
 def from_wire(text: str) -> LimnerError | None:
@@ -178,5 +178,5 @@ def from_wire(text: str) -> LimnerError | None:
     for match in _WIRE.finditer(text):
         cls = BY_TYPE.get(match.group(1))
         if cls is not None:
-            return cls(match.group(2).strip())
+            return cls(text[match.end() :].strip())
     return None

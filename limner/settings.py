@@ -17,9 +17,9 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 class Settings(BaseSettings):
     """Every setting, with its default. The description of a field is its line in ``docs/settings.md``."""
 
-    model_config = SettingsConfigDict(env_prefix="LIMNER_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="LIMNER_", extra="ignore", env_ignore_empty=True)
 
-    host: str = Field("127.0.0.1", min_length=1, description="Address the gateway listens on.")
+    host: str = Field("127.0.0.1", pattern=r"^\S+$", description="Address the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on; 0 takes a free one.")
     triton_url: str | None = Field(
         None, description="`host:port` of a Triton gRPC endpoint; unset starts the embedded server."
@@ -57,7 +57,9 @@ class Settings(BaseSettings):
     )
     max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest photo accepted, in bytes.")
     max_tasks: int = Field(10, ge=1, le=1000, description="Enhancements at work or waiting at once; more get a 503.")
-    task_timeout: float = Field(300.0, gt=0, description="Seconds an enhancement may take, waiting included.")
+    task_timeout: float = Field(
+        300.0, gt=0, le=86_400, description="Seconds an enhancement may take, waiting included."
+    )
     canary_interval: float = Field(
         10.0, gt=0, le=3600, description="Seconds between two canary inferences, which decide readiness."
     )
@@ -67,16 +69,13 @@ class Settings(BaseSettings):
     def _split_mirrors(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("triton_url", "weights", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value
-
     @field_validator("triton_url")
     @classmethod
     def _host_and_port(cls, value: str | None) -> str | None:
-        if value is not None and not value.rpartition(":")[2].isdigit():
-            raise ValueError("must be host:port, for example 127.0.0.1:8001")
+        if value is not None:
+            host, colon, port = value.rpartition(":")
+            if not (host and colon and port.isdigit()) or "/" in value:
+                raise ValueError("must be host:port, for example 127.0.0.1:8001")
         return value
 
     @property

@@ -14,21 +14,21 @@ from tests.limner.settings_page import PAGE, default_text, settings_page
 pytestmark = pytest.mark.usefixtures("no_settings")
 
 WRONG = {
-    "host": [""],
-    "port": ["-1", "65536", "http", "", "80.5"],
-    "triton_url": ["localhost", "localhost:", "localhost:grpc"],
+    "host": ["x y"],
+    "port": ["-1", "65536", "http", "80.5"],
+    "triton_url": ["localhost", "localhost:", "localhost:grpc", "8001", "http://x:8001"],
     "triton_grpc_port": ["-1", "65536", "x"],
     "triton_metrics_port": ["-1", "65536", "x"],
-    "triton_open_apis": ["maybe", "2", ""],
-    "profile": ["cuda", "CPU", ""],
-    "precision": ["fp8", "int4", ""],
-    "custom_weights": ["perhaps", ""],
-    "offline": ["perhaps", ""],
+    "triton_open_apis": ["maybe", "2"],
+    "profile": ["cuda", "CPU"],
+    "precision": ["fp8", "int4"],
+    "custom_weights": ["perhaps"],
+    "offline": ["perhaps"],
     "mirrors": ["ftp://mirror.example", "mirror.example", "https://one.example,two"],
     "download_timeout": ["0", "-1", "601", "soon", "nan"],
-    "max_upload_bytes": ["0", "20MB", ""],
+    "max_upload_bytes": ["0", "20MB"],
     "max_tasks": ["0", "1001", "ten"],
-    "task_timeout": ["0", "-5", "long"],
+    "task_timeout": ["0", "-5", "long", "inf"],
     "canary_interval": ["0", "3601", "often"],
 }
 ANYTHING_GOES = {"data", "weights"}
@@ -88,8 +88,8 @@ def test_all_wrong_variables_are_named_at_once(no_settings: pytest.MonkeyPatch) 
         get_settings()
 
 
-@pytest.mark.parametrize("name", ["triton_url", "weights", "mirrors"])
-def test_empty_text_unsets_what_is_optional(no_settings: pytest.MonkeyPatch, name: str) -> None:
+@pytest.mark.parametrize("name", RIGHT)
+def test_empty_text_leaves_the_default(no_settings: pytest.MonkeyPatch, name: str) -> None:
     no_settings.setenv(f"LIMNER_{name.upper()}", "")
     assert getattr(get_settings(), name) == Settings.model_fields[name].default
 
