@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from pathlib import Path
@@ -39,5 +40,6 @@ class HashMemory:
             return remembered[-1]
         digest = sha256_of(path)
         self._known[str(path.resolve())] = [*stamp, digest]
-        write_atomically(self._file, json.dumps(self._known, indent=1) + "\n")
+        with contextlib.suppress(OSError):  # a folder that cannot be written costs another reading next time
+            write_atomically(self._file, json.dumps(self._known, indent=1) + "\n")
         return digest

@@ -16,6 +16,7 @@ from pathlib import Path
 from export.files import write_atomically
 from export.manifest import Manifest
 from limner.catalog import CATALOG_FILE, Catalog
+from limner.errors import ExportError
 
 _STAGING = ".staging-"
 _REPLACED = ".replaced-"
@@ -42,13 +43,16 @@ class ModelStore:
     def write_catalog(self, catalog: Catalog) -> None:
         """Replace the catalogue; an unchanged one is left alone."""
         if catalog != self.catalog() or not (self.folder / CATALOG_FILE).is_file():
-            write_atomically(self.folder / CATALOG_FILE, catalog.to_json())
+            with _explained():
+                write_atomically(self.folder / CATALOG_FILE, catalog.to_json())
 
     @contextmanager
     def lock(self, waiting: Callable[[], None]) -> Iterator[None]:
         """Hold the folder for one export; ``waiting`` is called where another process holds it."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / _LOCK).open("w") as stream:
+        with _explained():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            stream = (self.folder / _LOCK).open("w")
+        with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -61,7 +65,8 @@ class ModelStore:
     def staging(self, model: str) -> Iterator[Path]:
         """An empty folder to write ``model`` into; removed with what is left in it. Needs the lock."""
         folder = self.folder / f"{_STAGING}{model}-{os.getpid()}"
-        folder.mkdir()
+        with _explained():
+            folder.mkdir()
         try:
             yield folder
         finally:
@@ -71,9 +76,10 @@ class ModelStore:
         """Put a staged folder in the model's place. Needs the lock."""
         target = self.folder / model
         replaced = self.folder / f"{_REPLACED}{model}-{os.getpid()}"
-        if target.exists():
-            target.rename(replaced)
-        staged.rename(target)
+        with _explained():
+            if target.exists():
+                target.rename(replaced)
+            staged.rename(target)
         shutil.rmtree(replaced, ignore_errors=True)
 
     def _sweep(self) -> None:
@@ -86,3 +92,14 @@ class ModelStore:
                 leftover.rename(self.folder / model)
         for leftover in self.folder.glob(f"{_STAGING}*"):
             shutil.rmtree(leftover, ignore_errors=True)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportError(
+            f"The folder for exported models cannot be written ({error.strerror}). "
+            "Free some room, or set LIMNER_DATA to another folder."
+        ) from None

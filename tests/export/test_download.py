@@ -38,10 +38,10 @@ def published(*urls: str, file: str = "net.pth") -> WeightFile:
 
 @pytest.fixture
 def fetch(make_settings, reporter):
-    def call(*weights: WeightFile, mirrors: tuple[str, ...] = ()) -> Path:
+    def call(weight: WeightFile, mirrors: tuple[str, ...] = ()) -> Path:
         settings = make_settings(offline=False, mirrors=mirrors, download_timeout=TIMEOUT)
         with Downloader(settings, reporter) as downloads:
-            return next(downloads.fetch(weight) for weight in weights)
+            return downloads.fetch(weight)
 
     return call
 

@@ -66,6 +66,6 @@ def test_unsupported_is_said_plainly() -> None:
         model_spec("gfpgan")
     with pytest.raises(ExportError, match="'nosuch' is no model"):
         model_spec("nosuch")
-    with pytest.raises(ExportError, match="int8 is not supported.*fp32"):
+    with pytest.raises(ExportError, match=r"int8 is not supported.*fp32"):
         check_precision("int8")
     assert check_precision("auto") == "fp32"

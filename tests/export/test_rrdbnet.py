@@ -57,7 +57,7 @@ def test_same_as_upstream_with_real_weights(x4plus_state, x4plus_file: Path, ast
 def test_seeded_activations_stay_sane() -> None:
     network = rrdbnet.build(rrdbnet.seeded_state(0), "test")
     with torch.inference_mode():
-        result = network(torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)))
+        result = network(torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
     assert 0.05 < result.std() < 20
     assert torch.isfinite(result).all()
 

@@ -15,6 +15,7 @@ import pytest
 
 from export.store import ModelStore
 from limner.catalog import CATALOG_FILE, Catalog, CatalogEntry
+from limner.errors import ExportError
 from limner.settings import PROJECT_ROOT
 
 
@@ -72,6 +73,15 @@ def test_catalogue_is_rewritten_only_when_it_changes(tmp_path: Path) -> None:
     assert (tmp_path / CATALOG_FILE).stat().st_mtime_ns == stamp
     (tmp_path / CATALOG_FILE).write_text("{")
     assert store.catalog() == Catalog()
+
+
+def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = ModelStore(tmp_path / "file" / "models")
+    with pytest.raises(ExportError, match="LIMNER_DATA"), store.lock(never):
+        pass
+    with pytest.raises(ExportError, match="LIMNER_DATA"):
+        store.write_catalog(Catalog())
 
 
 def _hold(folder: Path, held: multiprocessing.Event, release: multiprocessing.Event) -> None:

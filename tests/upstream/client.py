@@ -36,7 +36,7 @@ def ask_upstream(
         call += ["--input", str(given), "--output", str(answer)]
         for name, value in (options or {}).items():
             call += [f"--{name}", str(value)]
-        done = subprocess.run(call, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)
         if done.returncode:
             pytest.fail(f"oracle {command} failed: {done.stderr[-2000:]}")
         with np.load(answer) as arrays_out:

@@ -1,0 +1,131 @@
+"""The process that exports one model: what it refuses, and what it does when it cannot write."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+import export.run
+from export.models import model_spec
+from export.onnx_export import to_onnx
+from export.parity import check_parity
+from export.registry import weight_file
+from export.weights import seeded
+from export.worker import Job, export_model
+from limner.errors import CheckpointMismatch, ExportError
+from limner.settings import PROJECT_ROOT
+
+SPEC = model_spec("realesrgan_x4")
+SOURCE = seeded(weight_file("RealESRGAN_x4plus.pth"), 0)
+
+
+class Enlarge(torch.nn.Module):
+    """A stand-in for the network: every pixel four times as wide and high."""
+
+    def __init__(self, factor: int = 4, offset: float = 0.0) -> None:
+        super().__init__()
+        self.factor, self.offset = factor, offset
+
+    def exact(self, image: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        rows = image.to(torch.float32).repeat_interleave(self.factor, dim=1)
+        return (rows.repeat_interleave(self.factor, dim=2) + self.offset,)
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.exact(image)[0].round().to(torch.uint8)
+
+
+class Sums(Enlarge):
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        return self.exact(image)[0]
+
+
+EXAMPLES = (torch.arange(2 * 3 * 5 * 3, dtype=torch.uint8).reshape(2, 3, 5, 3),)
+
+
+@pytest.fixture(scope="module")
+def enlarging() -> onnx.ModelProto:
+    return to_onnx(SPEC, Enlarge(), EXAMPLES[0])
+
+
+def test_declared_names_and_axes(enlarging: onnx.ModelProto) -> None:
+    (given,), (result,) = enlarging.graph.input, enlarging.graph.output
+    axes = [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in (given, result)]
+    assert (given.name, result.name) == ("TILE", "UPSCALED")
+    assert axes == [["N", "H", "W", 3], ["N", "4H", "4W", 3]]
+    assert not any(node.doc_string or node.metadata_props for node in enlarging.graph.node)
+
+
+def test_parity_is_measured_before_rounding(enlarging: onnx.ModelProto) -> None:
+    (figure,) = check_parity(SPEC, enlarging, Enlarge(), EXAMPLES)
+    assert figure.max_error == 0.0
+    (figure,) = check_parity(SPEC, enlarging, Enlarge(offset=0.05), EXAMPLES)
+    assert figure.max_error == pytest.approx(0.05, abs=1e-4)
+
+
+@pytest.mark.parametrize("offset", [0.2, float("nan")])
+def test_a_graph_that_differs_is_refused(offset: float, enlarging: onnx.ModelProto) -> None:
+    with pytest.raises(ExportError, match="UPSCALED of realesrgan_x4 differs from PyTorch"):
+        check_parity(SPEC, enlarging, Enlarge(offset=offset), EXAMPLES)
+
+
+def test_another_size_is_refused(enlarging: onnx.ModelProto) -> None:
+    with pytest.raises(ExportError, match="has shape"):
+        check_parity(SPEC, enlarging, Enlarge(factor=2), EXAMPLES)
+
+
+def test_undeclared_tensors_are_refused() -> None:
+    with pytest.raises(ExportError, match=r"UPSCALED of realesrgan_x4 was exported as type 1"):
+        to_onnx(SPEC, Sums(), EXAMPLES[0])
+
+
+def test_untraceable_graph_is_refused() -> None:
+    class Untraceable(torch.nn.Module):
+        def forward(self, image: torch.Tensor) -> torch.Tensor:
+            return torch.zeros(int(image.sum()))
+
+    with pytest.raises(ExportError, match="could not be exported to ONNX"):
+        to_onnx(SPEC, Untraceable(), EXAMPLES[0])
+
+
+def test_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = helper.make_graph([], "g", [], [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])])
+    monkeypatch.setattr("export.onnx_export.to_onnx", lambda *_: helper.make_model(graph))
+    monkeypatch.setattr("export.parity.check_parity", lambda *_: ())
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportError, match="realesrgan_x4 could not be written .*LIMNER_DATA"):
+        export_model(SPEC, SOURCE, "fp32", tmp_path / "file")
+
+
+def test_job_survives_the_pipe() -> None:
+    job = Job("realesrgan_x4", SOURCE, "fp32", "/somewhere")
+    assert Job.from_json(job.to_json()) == job
+
+
+def test_errors_cross_the_pipe(tmp_path: Path, x4plus_file: Path) -> None:
+    source = seeded(weight_file("detection_mobilenet0.25_Final.pth"), 0)
+    wrong = Job("retinaface", type(source)("given", "x.pth", "0", source.file, path=str(x4plus_file)), "fp32", "/x")
+    with pytest.raises(CheckpointMismatch, match=r"x\.pth does not fit RetinaFace"):
+        export.run._run(wrong)
+
+
+def test_worker_that_dies_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Job, "to_json", lambda self: json.dumps({"model": "realesrgan_x4"}))
+    with pytest.raises(ExportError, match="ended unexpectedly.*KeyError"):
+        export.run._run(Job("realesrgan_x4", SOURCE, "fp32", "/x"))
+
+
+def test_worker_ends_with_its_parent() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-c", "import time; import export.worker as w; w._end_with_parent(); time.sleep(60)"],
+        cwd=PROJECT_ROOT,
+        stdin=subprocess.PIPE,
+    )
+    worker.communicate(timeout=30)
+    assert worker.returncode == 1
