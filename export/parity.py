@@ -53,23 +53,37 @@ def check_parity(
         ExportError: where an output differs by more than ``TOLERANCE`` of its range, or in shape.
     """
     probes = [_probe(model, output.name) for output in spec.outputs]
+    names = [output.name for output in spec.outputs]
     session = _session(model, probes)
     worst = [Parity(output.name, 0.0, 0.0) for output in spec.outputs]
     for example in examples:
         with torch.inference_mode():
             references = [reference.numpy() for reference in graph.exact(example)]
-        results = session.run(probes, {spec.inputs[0].name: example.numpy()})
-        for index, (reference, result) in enumerate(zip(references, results, strict=True)):
+        # Both comparisons below are written so that NaN counts as the largest error.
+        results = session.run([*names, *probes], {spec.inputs[0].name: example.numpy()})
+        _check_shapes(spec, example, results[: len(names)])
+        for index, (reference, result) in enumerate(zip(references, results[len(names) :], strict=True)):
             found = _compare(spec, index, reference, result)
-            worst[index] = max(worst[index], found, key=lambda parity: parity.relative)
+            if not found.relative <= worst[index].relative:
+                worst[index] = found
     for parity in worst:
-        # Written so that NaN fails.
         if not parity.relative <= TOLERANCE:
             raise ExportError(
                 f"{parity.output} of {spec.name} differs from PyTorch by {parity.relative:.2g} of its range, "
                 f"more than {TOLERANCE:g}. Nothing was replaced; check that the pinned versions are installed."
             )
     return tuple(worst)
+
+
+def _check_shapes(spec: ModelSpec, example: Tensor, results: Sequence[NDArray[Any]]) -> None:
+    sizes: dict[str, int] = {}
+    spec.inputs[0].fits(example.shape, sizes)
+    for output, result in zip(spec.outputs, results, strict=True):
+        if not output.fits(result.shape, sizes):
+            raise ExportError(
+                f"{output.name} of {spec.name} has shape {list(result.shape)} for an input {list(example.shape)}, "
+                f"but {list(output.shape)} is declared. The weights may be those of another scale."
+            )
 
 
 def _compare(spec: ModelSpec, index: int, reference: NDArray[Any], result: NDArray[Any]) -> Parity:

@@ -29,6 +29,8 @@ class WeightFile:
         urls: official addresses, best first.
         size, sha256: of the file, in bytes and as 64 hex digits.
         keys: entries of the checkpoint that may hold the state dict, best first; empty where it is the file itself.
+        layout: hyperparameters that tell this file's network from others of the architecture, to make random weights
+            of the same layout; real weights tell them by themselves.
         licence: of the weights, as far as upstream states it.
         non_commercial: whether any part of it forbids commercial use; `limner weights pull` then wants the licence
             accepted.
@@ -45,6 +47,7 @@ class WeightFile:
     sha256: str
     keys: tuple[str, ...]
     licence: str
+    layout: tuple[tuple[str, int], ...] = ()
     non_commercial: bool = False
     on_request: bool = False
 
@@ -145,6 +148,7 @@ WEIGHTS: tuple[WeightFile, ...] = (
         model="realesrgan_x2",
         architecture="rrdbnet",
         published_as="RRDBNet(num_in_ch=3, num_out_ch=3, num_feat=64, num_block=23, num_grow_ch=32, scale=2)",
+        layout=(("scale", 2),),
         urls=_releases("xinntao/Real-ESRGAN", "RealESRGAN_x2plus.pth", "v0.2.1"),
         size=67_061_725,
         sha256="49fafd45f8fd7aa8d31ab2a22d14d91b536c34494a5cfe31eb5d89c2fa266abb",

@@ -83,7 +83,7 @@ class Source:
         if self.kind == "packaged" and self.package is not None:
             return PACKAGED[self.package].read()
         if self.kind == "seeded":
-            return architecture(self.architecture).seeded_state(self.seed)
+            return architecture(self.architecture).seeded_state(self.seed, dict(weight_file(self.file).layout))
         if self.path is None:
             raise CheckpointMismatch(f"{self.label} has no file.")
         from export.checkpoint import load_checkpoint  # noqa: PLC0415 - imports PyTorch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -22,6 +23,21 @@ class TensorSpec:
     name: str
     dtype: DataType
     shape: tuple[int | str, ...]
+
+    def fits(self, shape: Sequence[int], sizes: dict[str, int]) -> bool:
+        """Whether an array of ``shape`` is one of these; words not yet in ``sizes`` are added to it."""
+        if len(shape) != len(self.shape):
+            return False
+        for size, declared in zip(shape, self.shape, strict=True):
+            if isinstance(declared, int):
+                expected = declared
+            else:
+                word = declared.lstrip("0123456789")
+                factor = int(declared.removesuffix(word) or 1)
+                expected = factor * sizes.setdefault(word, size // factor)
+            if size != expected:
+                return False
+        return True
 
     def describe(self) -> dict[str, object]:
         """Its entry in a manifest."""

@@ -6,6 +6,7 @@ Importing this package does not import PyTorch; :func:`architecture` does.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
@@ -32,8 +33,8 @@ class Architecture(Protocol):
     def served(self, network: nn.Module) -> nn.Module:
         """The graph around it, a :class:`ServedGraph`."""
 
-    def seeded_state(self, seed: int) -> StateDict:
-        """Random weights in the official layout."""
+    def seeded_state(self, seed: int, layout: Mapping[str, int]) -> StateDict:
+        """Random weights in the official layout; ``layout`` is that of the registry's entry."""
 
     def examples(self, seed: int) -> tuple[Tensor, ...]:
         """Inputs of several sizes; the first one traces the graph."""

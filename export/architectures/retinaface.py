@@ -7,6 +7,7 @@ Another backbone is one more ``nn.Module`` that gives three feature maps at stri
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 import torch
@@ -177,8 +178,9 @@ def served(network: RetinaFace) -> DetectorGraph:
     return DetectorGraph(network)
 
 
-def seeded_state(seed: int) -> StateDict:
-    """Random weights in the official layout."""
+def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
+    """Random weights in the official layout, of which there is one."""
+    del layout
     return seeded_weights(_mobilenet(), seed)
 
 

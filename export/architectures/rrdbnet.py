@@ -138,9 +138,9 @@ def served(network: nn.Module) -> ImageGraph:
     return ImageGraph(network)
 
 
-def seeded_state(seed: int, hyperparameters: Hyperparameters | None = None) -> StateDict:
-    """Random weights in the official layout, with activations that stay sane through all blocks."""
-    return seeded_weights(RRDBNet(hyperparameters or Hyperparameters()), seed)
+def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
+    """Random weights in the official layout; ``layout`` holds hyperparameters that are not those of x4plus."""
+    return seeded_weights(RRDBNet(Hyperparameters(**layout)), seed)
 
 
 def examples(seed: int) -> tuple[Tensor, ...]:

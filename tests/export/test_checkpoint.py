@@ -10,7 +10,6 @@ import pytest
 import torch
 
 from export.architectures import architecture, rrdbnet
-from export.architectures.rrdbnet import Hyperparameters
 from export.checkpoint import load_checkpoint, save_checkpoint
 from limner.errors import CheckpointMismatch
 
@@ -68,7 +67,7 @@ def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])
 def test_truncated_file(keep: float, tmp_path: Path) -> None:
     path = tmp_path / "short.pth"
-    save_checkpoint(rrdbnet.seeded_state(0, Hyperparameters(num_feat=8, num_block=1, num_grow_ch=4)), path)
+    save_checkpoint(rrdbnet.seeded_state(0, {"num_feat": 8, "num_block": 1, "num_grow_ch": 4}), path)
     content = path.read_bytes()
     path.write_bytes(content[: int(keep if keep >= 1 or keep == 0 else keep * len(content))])
     with pytest.raises(CheckpointMismatch, match=r"short\.pth"):
@@ -95,7 +94,7 @@ def test_missing_file(tmp_path: Path) -> None:
 
 
 def test_another_architecture(mobilenet_state) -> None:
-    small = rrdbnet.seeded_state(0, Hyperparameters(num_feat=8, num_block=1, num_grow_ch=4))
+    small = rrdbnet.seeded_state(0, {"num_feat": 8, "num_block": 1, "num_grow_ch": 4})
     with pytest.raises(CheckpointMismatch, match=r"wrong\.pth .*another network"):
         rrdbnet.build(mobilenet_state, "wrong.pth")
     with pytest.raises(CheckpointMismatch, match=r"wrong\.pth does not fit RetinaFace: it lacks body"):

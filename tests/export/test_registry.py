@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from export.architectures import ARCHITECTURES, architecture
+from export.architectures.rrdbnet import Hyperparameters
 from export.models import MODELS, check_precision, model_spec
 from export.packaged import PACKAGED
 from export.registry import WEIGHTS, weight_file, weight_files
+from export.tensors import TensorSpec
 from limner.catalog import ROLES
 from limner.errors import ExportError, WeightsError
 
@@ -69,3 +71,32 @@ def test_unsupported_is_said_plainly() -> None:
     with pytest.raises(ExportError, match=r"int8 is not supported.*fp32"):
         check_precision("int8")
     assert check_precision("auto") == "fp32"
+
+
+@pytest.mark.parametrize(
+    ("declared", "shape", "fits"),
+    [
+        (("N", "H", 3), (2, 5, 3), True),
+        (("N", "4H", 3), (2, 20, 3), True),
+        (("N", "4H", 3), (2, 10, 3), False),
+        (("N", "H", 3), (2, 5, 4), False),
+        (("N", "H"), (2, 5, 3), False),
+        (("K", "H", 3), (7, 5, 3), True),
+    ],
+)
+def test_shapes(declared, shape, fits: bool) -> None:
+    sizes = {"N": 2, "H": 5}
+    assert TensorSpec("X", "UINT8", declared).fits(shape, sizes) is fits
+    assert sizes.get("K", 7) == 7
+
+
+def test_seeded_layout_is_that_of_the_published_file() -> None:
+    for spec in MODELS:
+        for weight in spec.files:
+            network = architecture(weight.architecture)
+            state = network.seeded_state(0, dict(weight.layout))
+            assert network.build(state, weight.file)
+            if weight.architecture == "rrdbnet":
+                hyperparameters = Hyperparameters.of(state, weight.file)
+                assert f"num_block={hyperparameters.num_block}, " in weight.published_as
+                assert f"scale={hyperparameters.scale})" in weight.published_as

@@ -100,7 +100,7 @@ def test_anchors_of_a_small_map() -> None:
 
 
 def test_seeded_weights_are_the_same_every_time() -> None:
-    first, second, other = (retinaface.seeded_state(seed) for seed in (4, 4, 5))
+    first, second, other = (retinaface.seeded_state(seed, {}) for seed in (4, 4, 5))
     assert all(torch.equal(first[key], second[key]) for key in first)
     assert not torch.equal(first["body.stage1.0.0.weight"], other["body.stage1.0.0.weight"])
 

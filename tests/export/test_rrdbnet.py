@@ -17,14 +17,13 @@ from limner.errors import CheckpointMismatch
 from tests.export.runtimes import openvino_session
 from tests.upstream.client import ask_upstream, require_upstream
 
-SMALL = {scale: Hyperparameters(scale=scale, num_feat=16, num_block=2, num_grow_ch=8) for scale in (4, 2)}
+SMALL = {scale: {"scale": scale, "num_feat": 16, "num_block": 2, "num_grow_ch": 8} for scale in (4, 2)}
 
 
 @pytest.mark.parametrize("scale", SMALL)
 def test_hyperparameters_are_read_off_the_weights(scale: int) -> None:
     state = rrdbnet.seeded_state(1, SMALL[scale])
-    expected = Hyperparameters(scale=scale, num_feat=16, num_block=2, num_grow_ch=8, num_in_ch=3)
-    assert Hyperparameters.of(state, "test") == expected
+    assert Hyperparameters.of(state, "test") == Hyperparameters(**SMALL[scale])
 
 
 def test_published_hyperparameters(x4plus_state) -> None:
@@ -55,7 +54,7 @@ def test_same_as_upstream_with_real_weights(x4plus_state, x4plus_file: Path, ast
 
 
 def test_seeded_activations_stay_sane() -> None:
-    network = rrdbnet.build(rrdbnet.seeded_state(0), "test")
+    network = rrdbnet.build(rrdbnet.seeded_state(0, {}), "test")
     with torch.inference_mode():
         result = network(torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)))
     assert 0.05 < result.std() < 20
@@ -78,6 +77,17 @@ def test_exported_model_is_the_network(models_dir: Path, x4plus_state, astronaut
         # Rounding moves a value by up to half a level.
         assert np.abs(result - exact.numpy()).max() <= 0.5 + TOLERANCE * 255
     assert np.mean(ours != theirs) < 0.01
+
+
+def test_exported_model_does_what_realesrganer_does(models_dir: Path, x4plus_file: Path, astronaut) -> None:
+    """Normalisation, clamping and rounding included: uint8 in, uint8 out, at the network's own scale."""
+    require_upstream()
+    photo = np.ascontiguousarray(astronaut[90:122, 200:241])
+    theirs = ask_upstream("realesrgan", x4plus_file, {"outscale": 4}, photo=photo)["result"]
+    path = models_dir / "realesrgan_x4" / "1" / "model.onnx"
+    (ours,) = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"]).run(None, {"TILE": photo[None]})
+    assert np.abs(ours[0].astype(int) - theirs).max() <= 1
+    assert np.mean(ours[0] != theirs) < 0.01
 
 
 def test_exported_model_takes_any_size_and_batch(models_dir: Path) -> None:
