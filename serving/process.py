@@ -221,7 +221,7 @@ def _is_living_stub(process: psutil.Process) -> bool:
 
 def _level(line: str) -> int:
     """Triton marks lines with their level's letter; without a GPU two errors of its metrics are to be expected."""
-    if any(word in line for word in ("NVML", "DCGM", "CUDA driver version", "CudaDriverHelper")):
+    if any(word in line for word in ("NVML", "DCGM", "CUDA driver version", "CudaDriverHelper", "pinned")):
         return logging.DEBUG
     if line.startswith(("E", "Traceback", "error:")):
         return logging.ERROR

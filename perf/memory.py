@@ -1,0 +1,128 @@
+"""Peak memory of all of Limner's processes while one photo is enhanced.
+
+    python -m perf.memory [--side 1000] [--background realesrgan] [--level 2]
+
+Starts ``limner serve`` on free ports, sends one square photo by HTTP and samples the proportional set size (PSS, which
+counts a shared page once) of the gateway, Triton and every Python stub, five times a second. Writes
+``perf/results/memory-<side>-<background>-x<scale>.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+from PIL import Image
+from skimage import data
+
+from limner.options import SCALES
+from limner.settings import PROJECT_ROOT
+from perf.machine import describe_machine
+
+_RESULTS = PROJECT_ROOT / "perf" / "results"
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    arguments.add_argument("--side", type=int, default=1000, help="pixels along each side of the photo")
+    arguments.add_argument("--background", default="realesrgan")
+    arguments.add_argument("--level", type=int, default=2, choices=sorted(SCALES))
+    wanted = arguments.parse_args()
+    with _Served() as served:
+        idle = served.pss()
+        answer, peak = served.measure(wanted.side, wanted.background, wanted.level)
+    report = json.loads(answer.headers["limner-report"])
+    result = {
+        "machine": describe_machine(),
+        "photo": f"{wanted.side}x{wanted.side}",
+        "megapixels": round(wanted.side**2 / 1e6, 2),
+        "background": report["models"]["background"],
+        "scale": SCALES[wanted.level],
+        "idle_mib": round(idle / 2**20),
+        "peak_mib": round(peak / 2**20),
+        "seconds": round(report["milliseconds"]["total"] / 1000, 1),
+    }
+    _RESULTS.mkdir(exist_ok=True)
+    name = f"memory-{wanted.side}-{wanted.background}-x{SCALES[wanted.level]}.json"
+    (_RESULTS / name).write_text(json.dumps(result, indent=2) + "\n", "utf-8")
+    sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+class _Served:
+    """A running ``limner serve``."""
+
+    def __init__(self) -> None:
+        ports = {f"LIMNER_{name}": "0" for name in ("PORT", "TRITON_GRPC_PORT", "TRITON_METRICS_PORT")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "cli.main", "serve"],
+            cwd=PROJECT_ROOT,
+            env={**os.environ, **ports, "LIMNER_TASK_TIMEOUT": "3600", "PYTHONUNBUFFERED": "1"},
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def __enter__(self) -> _Served:
+        if self._process.stdout is not None:
+            for line in self._process.stdout:
+                if found := re.search(r"ready:\s+(\S+)", line):
+                    self._url = found.group(1)
+                    return self
+        raise SystemExit("limner serve did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self._process.send_signal(signal.SIGINT)
+        self._process.communicate(timeout=60)
+
+    def pss(self) -> int:
+        """Bytes, all processes together."""
+        root = psutil.Process(self._process.pid)
+        return sum(_pss(process.pid) for process in [root, *root.children(recursive=True)])
+
+    def measure(self, side: int, background: str, level: int) -> tuple[httpx.Response, int]:
+        photo = io.BytesIO()
+        portrait = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
+        portrait.resize((side, side), Image.Resampling.BICUBIC).save(photo, "JPEG")
+        peak, done = 0, threading.Event()
+
+        def sample() -> None:
+            nonlocal peak
+            while not done.is_set():
+                peak = max(peak, self.pss())
+                time.sleep(0.2)
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        try:
+            answer = httpx.post(
+                f"{self._url}/v1/enhance",
+                files={"file": ("photo.jpg", photo.getvalue())},
+                data={"background": background, "enhancement_level": str(level)},
+                timeout=3600,
+            )
+        finally:
+            done.set()
+            sampler.join()
+        return answer.raise_for_status(), peak
+
+
+def _pss(pid: int) -> int:
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+
+
+if __name__ == "__main__":
+    main()
