@@ -1,8 +1,8 @@
 """Tiles: how a picture of any size is cut for a network of fixed input size, and put together again.
 
 Tiles overlap by ``2 * margin``; of each, only what lies at least ``margin`` from an inner border is used, so every
-pixel that is kept has seen its surroundings (upstream's ``tile_pad``, ``RealESRGANer.tile_process``). Unlike upstream
-all tiles have one size: fixed shapes are faster and share batches.
+pixel that is kept has seen its surroundings (upstream's ``tile_pad``, ``RealESRGANer.tile_process``). All tiles of a
+picture have one size, as small as covers the picture, so that little is computed twice.
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ensemble.photo import UInt8
+
+_STEP = 8
+"""Sides of tiles are multiples of this many pixels, so that pictures of like size share a compiled shape."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +38,42 @@ class Tile:
 
 @dataclass(frozen=True)
 class TileGrid:
-    """The rules of cutting: ``size`` is the network's input side, ``margin`` the context kept around what is used."""
+    """The rules of cutting.
 
-    size: int
+    Attributes:
+        max_size: largest side of a tile that the network is given, in pixels.
+        margin: context kept around what is used of a tile.
+        min_size: smallest side that the network is given; a smaller picture is mirrored outward.
+    """
+
+    max_size: int
     margin: int
+    min_size: int = 16
 
     def __post_init__(self) -> None:
-        if self.margin < 0 or self.size <= 2 * self.margin:
-            raise ValueError(f"a tile of {self.size} px leaves nothing inside a margin of {self.margin} px")
+        if self.margin < 0 or self.max_size <= 2 * self.margin:
+            raise ValueError(f"a tile of {self.max_size} px leaves nothing inside a margin of {self.margin} px")
+        if self.min_size > self.max_size:
+            raise ValueError(f"tiles of at least {self.min_size} px cannot be at most {self.max_size} px")
+
+    def tile_size(self, length: int) -> int:
+        """Side of the tiles along an axis of ``length`` pixels: as small as the fewest possible tiles can be."""
+        if length <= self.max_size:
+            return max(length, self.min_size)
+        count = self._count(length)
+        covering = -(-(length + 2 * self.margin * (count - 1)) // count)
+        return min(self.max_size, -(-covering // _STEP) * _STEP)
+
+    def _count(self, length: int) -> int:
+        return -(-(length - 2 * self.margin) // (self.max_size - 2 * self.margin))
 
     def spans(self, length: int) -> list[Span]:
         """Tiles along an axis of ``length`` pixels: fewest possible, spread evenly, kept parts side by side."""
-        if length <= self.size:
+        if length <= self.max_size:
             return [Span(0, 0, length)]
-        step = self.size - 2 * self.margin
-        count = -(-(length - 2 * self.margin) // step)
-        starts = [index * (length - self.size) // (count - 1) for index in range(count)]
-        cuts = [0, *((left + self.size + right) // 2 for left, right in itertools.pairwise(starts)), length]
+        size, count = self.tile_size(length), self._count(length)
+        starts = [index * (length - size) // (count - 1) for index in range(count)]
+        cuts = [0, *((left + size + right) // 2 for left, right in itertools.pairwise(starts)), length]
         return [Span(start, cuts[index], cuts[index + 1]) for index, start in enumerate(starts)]
 
     def tiles(self, height: int, width: int) -> Iterator[Tile]:
@@ -65,11 +87,11 @@ class TileGrid:
         return len(self.spans(height)) * len(self.spans(width))
 
     def cut(self, pixels: UInt8, tile: Tile) -> UInt8:
-        """The tile's input: uint8 [size, size, 3], mirrored outward where the picture is smaller than a tile."""
+        """The tile's input: uint8 [h, w, 3], mirrored outward where the picture is smaller than ``min_size``."""
         height, width = pixels.shape[:2]
-        top, left = tile.rows.start, tile.columns.start
-        part = pixels[top : top + self.size, left : left + self.size]
-        missing = (max(0, self.size - height), max(0, self.size - width))
+        rows, columns = self.tile_size(height), self.tile_size(width)
+        part = pixels[tile.rows.start : tile.rows.start + rows, tile.columns.start : tile.columns.start + columns]
+        missing = (rows - part.shape[0], columns - part.shape[1])
         if missing == (0, 0):
             return np.ascontiguousarray(part)
         return np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")

@@ -54,13 +54,13 @@ def place_tile(canvas: UInt8, tile: Tile, upscaled: UInt8, grid: TileGrid, net_s
     Args:
         canvas: uint8 [H * scale, W * scale, 3].
         tile: where the tile belongs.
-        upscaled: uint8 [size * net_scale, size * net_scale, 3], the network's answer.
+        upscaled: uint8 [h * net_scale, w * net_scale, 3], the network's answer for a tile [h, w, 3].
         grid: the grid that the tile was cut by.
         net_scale: enlargement by the network.
         scale: enlargement wanted.
     """
     height, width = canvas.shape[0] // scale, canvas.shape[1] // scale
-    rows, columns = min(grid.size, height), min(grid.size, width)  # the rest is mirrored filling
+    rows, columns = min(grid.tile_size(height), height), min(grid.tile_size(width), width)  # the rest is mirrored
     part = upscaled[: rows * net_scale, : columns * net_scale]
     if scale != net_scale:
         part = np.asarray(

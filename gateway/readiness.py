@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 import time
-import zlib
 
 from gateway.triton import TritonClient
+from limner.canary import LIGHT_PARAMETERS, canary_png
 from limner.errors import InferenceUnavailable, LimnerError
-from limner.options import Options
+from limner.options import parse_options
 
 log = logging.getLogger("limner.readiness")
 
 STALE_INTERVALS = 3
-CANARY_OPTIONS = Options(background="lanczos", restorer="none")
 RETRY_SECONDS = 1.0
 """Pause after a failed canary, where the interval is not shorter."""
 
@@ -47,13 +45,13 @@ class Readiness:
 
 async def watch(readiness: Readiness, client: TritonClient) -> None:
     """Send a canary whenever nothing has passed for an interval; runs until cancelled."""
-    canary = gray_png(16)
+    canary, options = canary_png(), parse_options(LIGHT_PARAMETERS)
     failing = ""
     while True:
         if readiness.age >= readiness.interval:
             try:
                 await client.enhance(
-                    canary, CANARY_OPTIONS, request_id="canary", timeout=STALE_INTERVALS * readiness.interval
+                    canary, options, request_id="canary", timeout=STALE_INTERVALS * readiness.interval
                 )
                 readiness.passed()
                 problem = ""
@@ -68,14 +66,3 @@ async def watch(readiness: Readiness, client: TritonClient) -> None:
         pause = readiness.interval - readiness.age
         await asyncio.sleep(pause if pause > 0 else min(RETRY_SECONDS, readiness.interval))
 
-
-def gray_png(side: int) -> bytes:
-    """A PNG of ``side`` × ``side`` pixels, 8-bit gray, a ramp from left to right."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    row = b"\0" + bytes(255 * x // max(side - 1, 1) for x in range(side))
-    header = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
-    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(row * side)) + chunk(b"IEND", b"")
-    return b"\x89PNG\r\n\x1a\n" + body

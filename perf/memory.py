@@ -3,7 +3,7 @@
     python -m perf.memory [--side 1000] [--background realesrgan] [--level 2]
 
 Starts ``limner serve`` on free ports, sends one square photo by HTTP and samples the proportional set size (PSS, which
-counts a shared page once) of the gateway, Triton and every Python stub, five times a second. Writes
+counts a shared page once) of the gateway, Triton and every Python stub, twice a second. Writes
 ``perf/results/memory-<side>-<background>-x<scale>.json``.
 """
 
@@ -99,7 +99,7 @@ class _Served:
             nonlocal peak
             while not done.is_set():
                 peak = max(peak, self.pss())
-                time.sleep(0.2)
+                time.sleep(0.5)
 
         sampler = threading.Thread(target=sample)
         sampler.start()

@@ -14,7 +14,7 @@ from tests.ensemble.files import noise
 @st.composite
 def grids(draw: st.DrawFn) -> TileGrid:
     margin = draw(st.integers(0, 20))
-    return TileGrid(draw(st.integers(2 * margin + 1, 2 * margin + 80)), margin)
+    return TileGrid(draw(st.integers(2 * margin + 1, 2 * margin + 80)), margin, min_size=1)
 
 
 @given(grids(), st.integers(1, 700))
@@ -26,10 +26,12 @@ def test_kept_parts_are_the_whole_axis_without_overlap(grid: TileGrid, length: i
 
 @given(grids(), st.integers(1, 700))
 def test_tiles_lie_inside_and_keep_away_from_inner_borders(grid: TileGrid, length: int) -> None:
+    size = grid.tile_size(length)
+    assert size <= min(grid.max_size, length)
     for span in grid.spans(length):
-        assert 0 <= span.start <= max(0, length - grid.size)
+        assert 0 <= span.start <= length - size
         assert span.keep_from == 0 or span.keep_from >= span.start + grid.margin
-        assert span.keep_to == length or span.keep_to <= span.start + grid.size - grid.margin
+        assert span.keep_to == length or span.keep_to <= span.start + size - grid.margin
 
 
 @given(grids(), st.integers(1, 700))
@@ -37,8 +39,16 @@ def test_tiles_are_the_fewest_possible(grid: TileGrid, length: int) -> None:
     """``n`` tiles cover at most the inside of each and a margin at either end."""
     count = len(grid.spans(length))
     fewer = count - 1
-    longest = grid.size if fewer == 1 else fewer * (grid.size - 2 * grid.margin) + 2 * grid.margin
+    longest = grid.max_size if fewer == 1 else fewer * (grid.max_size - 2 * grid.margin) + 2 * grid.margin
     assert count == 1 or length > longest
+
+
+@given(grids(), st.integers(1, 700))
+def test_tiles_are_no_larger_than_they_must_be(grid: TileGrid, length: int) -> None:
+    """Eight pixels less, and the tiles would no longer cover the axis with their margins."""
+    count, smaller = len(grid.spans(length)), grid.tile_size(length) - 8
+    assert count == 1 or count * smaller - 2 * grid.margin * (count - 1) < length
+    assert count > 1 or grid.tile_size(length) == length
 
 
 @given(grids(), st.integers(1, 200), st.integers(1, 200))
@@ -71,23 +81,25 @@ def test_grids_that_keep_nothing_are_refused(size: int, margin: int) -> None:
 @given(st.integers(1, 60), st.integers(1, 60))
 def test_cut_takes_the_pixels_at_the_tiles_place(height: int, width: int) -> None:
     grid, pixels = TileGrid(24, 4), noise(1, height, width, 3)
+    rows, columns = grid.tile_size(height), grid.tile_size(width)
+    assert 16 <= min(rows, columns) <= max(rows, columns) <= 24
     for tile in grid.tiles(height, width):
         part = grid.cut(pixels, tile)
-        assert part.shape == (24, 24, 3)
+        assert part.shape == (rows, columns, 3)
         assert part.flags.c_contiguous
         top, left = tile.rows.start, tile.columns.start
-        inside = pixels[top : top + 24, left : left + 24]
+        inside = pixels[top : top + rows, left : left + columns]
         assert (part[: inside.shape[0], : inside.shape[1]] == inside).all()
 
 
 def test_cut_mirrors_a_small_picture_outward() -> None:
     pixels = noise(2, 3, 40, 3)
-    grid = TileGrid(8, 1)
+    grid = TileGrid(8, 1, min_size=8)
     part = grid.cut(pixels, next(grid.tiles(3, 40)))
     assert (part == pixels[[0, 1, 2, 2, 1, 0, 0, 1], :8]).all()
 
 
 def test_cut_fills_a_tile_with_a_single_pixel() -> None:
-    grid = TileGrid(8, 1)
+    grid = TileGrid(8, 1, min_size=8)
     part = grid.cut(np.array([[[1, 2, 3]]], np.uint8), next(grid.tiles(1, 1)))
     assert (part == np.array([1, 2, 3])).all()

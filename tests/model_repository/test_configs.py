@@ -74,14 +74,6 @@ def test_steps_fit_together() -> None:
     assert all(made[tensor.name] == (tensor.data_type, tuple(tensor.dims)) for tensor in ensemble.output)
 
 
-def test_tile_size_is_the_networks_input() -> None:
-    parameters = read(REPOSITORY / "upscale_background/config.pbtxt").parameters
-    size = int(parameters["tile_size"].string_value)
-    network = read(REPOSITORY / "realesrgan_x4/configs/cpu.pbtxt")
-    assert list(network.input[0].dims) == [size, size, 3]
-    assert list(network.output[0].dims) == [4 * size, 4 * size, 3]
-
-
 def test_python_models_read_only_parameters_that_are_configured() -> None:
     for model in REPOSITORY.glob("*/1/model.py"):
         used = set(re.findall(r'self\.parameters\["(\w+)"\]', model.read_text("utf-8")))

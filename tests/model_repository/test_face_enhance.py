@@ -76,7 +76,7 @@ def test_levels(enhance: Enhance, portrait: UInt8, level: int, scale: int) -> No
 
 def test_tiles_leave_no_seams(enhance: Enhance, astronaut: UInt8, models_dir: Path) -> None:
     """Against the network run on the whole picture at once."""
-    pixels = cv2.resize(astronaut[0:400, 60:400], (204, 240), interpolation=cv2.INTER_AREA)
+    pixels = cv2.resize(astronaut[0:424, 40:440], (264, 280), interpolation=cv2.INTER_AREA)
     result, _ = enhance(encode(pixels), {"enhancement_level": 3})
     tiled = np.asarray(decode(result)).astype(float)
 
@@ -89,8 +89,8 @@ def test_tiles_leave_no_seams(enhance: Enhance, astronaut: UInt8, models_dir: Pa
 
     config = PROJECT_ROOT / "model_repository/upscale_background/config.pbtxt"
     parameters = text_format.Parse(config.read_text(), model_config_pb2.ModelConfig()).parameters
-    grid = TileGrid(*(int(parameters[name].string_value) for name in ("tile_size", "tile_margin")))
-    assert grid.count(*pixels.shape[:2]) >= 4
+    grid = TileGrid(*(int(parameters[name].string_value) for name in ("max_tile_size", "tile_margin")))
+    assert grid.count(*pixels.shape[:2]) == 4
     for axis, length in enumerate(pixels.shape[:2]):
         borders = [4 * span.keep_to for span in grid.spans(length)[:-1]]
         step = np.abs(np.diff(tiled, axis=axis)) - np.abs(np.diff(whole, axis=axis))
@@ -113,7 +113,9 @@ def test_colour_models(enhance: Enhance, portrait: UInt8, mode: str) -> None:
     assert image.mode == {"L": "L", "1": "L", "P": "RGB", "CMYK": "RGB", "RGBA": "RGBA", "LA": "LA"}[mode]
     plain = Image.open(io.BytesIO(encode(portrait, file_format, mode))).convert("RGB")
     plain = plain.resize(image.size, Image.Resampling.LANCZOS)
-    assert np.abs(np.asarray(image.convert("RGB")).astype(float) - np.asarray(plain)).mean() < (20 if mode == "1" else 6)
+    assert np.abs(np.asarray(image.convert("RGB")).astype(float) - np.asarray(plain)).mean() < (
+        20 if mode == "1" else 6
+    )
 
 
 def test_16_bits_stay_16_bits(enhance: Enhance) -> None:
@@ -282,7 +284,7 @@ def test_cancelled_photo_stops_using_the_network(
         statistics = triton_client.get_inference_statistics("realesrgan_x4")
         return int(statistics.model_stats[0].inference_count)
 
-    photo = np.frombuffer(encode(np.tile(portrait, (8, 8, 1))), np.uint8)  # some 56 tiles: minutes of work
+    photo = np.frombuffer(encode(np.tile(portrait, (14, 8, 1))), np.uint8)  # 28 tiles: minutes of work
     query = triton.InferInput("IMAGE", [photo.size], "UINT8")
     query.set_data_from_numpy(photo)
     before = tiles_done()
@@ -299,5 +301,5 @@ def test_cancelled_photo_stops_using_the_network(
     # At most the tiles that were in flight are finished; then the count stands still.
     seen = -1
     while seen != (seen := tiles_done()):
-        time.sleep(8)
-    assert before < seen < before + 20
+        time.sleep(20)
+    assert before < seen <= before + 6

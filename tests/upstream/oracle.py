@@ -5,7 +5,7 @@
 Commands, and the arrays they read and write:
 
     rrdbnet      tile FP32 [N, 3, H, W] → result FP32 [N, 3, sH, sW]: basicsr's RRDBNet
-    realesrgan   photo UINT8 [H, W, 3] RGB → result UINT8 [h, w, 3] RGB: RealESRGANer.enhance, ``--outscale``
+    realesrgan   photo UINT8 [H, W, 3] RGB → result UINT8 [h, w, 3] RGB, seconds: RealESRGANer.enhance, ``--outscale``
     retinaface   photo UINT8 [H, W, 3] RGB → boxes FP32 [P, 4], scores FP32 [P], landmarks FP32 [P, 10] of all
                  anchors, decoded by facexlib; and detections FP32 [F, 15]: its detect_faces, ``--threshold``
 """
@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -57,8 +58,11 @@ def realesrgan(arrays, arguments):
         half=False,
         device=torch.device("cpu"),
     )
-    result, _ = upsampler.enhance(np.ascontiguousarray(arrays["photo"][:, :, ::-1]), outscale=arguments.outscale)
-    return {"result": np.ascontiguousarray(result[:, :, ::-1])}
+    photo = np.ascontiguousarray(arrays["photo"][:, :, ::-1])
+    started = time.perf_counter()
+    result, _ = upsampler.enhance(photo, outscale=arguments.outscale)
+    seconds = time.perf_counter() - started
+    return {"result": np.ascontiguousarray(result[:, :, ::-1]), "seconds": np.array(seconds)}
 
 
 def retinaface(arrays, arguments):

@@ -37,7 +37,7 @@ class TritonPythonModel(AsyncStepModel):
         catalog = self.load_catalog()
         self.network: CatalogEntry | None = next(iter(catalog.available("background")), None)
         self.reason = catalog.reason("background")
-        self.grid = TileGrid(int(self.parameters["tile_size"]), int(self.parameters["tile_margin"]))
+        self.grid = TileGrid(int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"]))
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
 
