@@ -27,7 +27,7 @@ test: $(VENV)/.test upstream
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy limner cli ensemble export gateway serving backends
+	$(BIN)/mypy limner cli ensemble export gateway serving backends perf
 	@for model in model_repository/*/1/model.py backends/*/model.py; do $(BIN)/mypy --no-error-summary $$model || exit 1; done
 
 format: $(VENV)/.test

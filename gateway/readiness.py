@@ -50,9 +50,7 @@ async def watch(readiness: Readiness, client: TritonClient) -> None:
     while True:
         if readiness.age >= readiness.interval:
             try:
-                await client.enhance(
-                    canary, options, request_id="canary", timeout=STALE_INTERVALS * readiness.interval
-                )
+                await client.enhance(canary, options, request_id="canary", timeout=STALE_INTERVALS * readiness.interval)
                 readiness.passed()
                 problem = ""
             except LimnerError as error:
@@ -65,4 +63,3 @@ async def watch(readiness: Readiness, client: TritonClient) -> None:
             failing = problem
         pause = readiness.interval - readiness.age
         await asyncio.sleep(pause if pause > 0 else min(RETRY_SECONDS, readiness.interval))
-

@@ -175,7 +175,7 @@ class TritonProcess:
             children = psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return set()
-        return {child.pid for child in children if _is_living_stub(child)}
+        return {child.pid for child in children if is_living_stub(child.pid)}
 
     def explain(self, lines: int = 12) -> str:
         """The errors in the log, or its last lines where there are none."""
@@ -212,8 +212,10 @@ class TritonProcess:
                 logger.log(_level(line), "triton: %s", line)
 
 
-def _is_living_stub(process: psutil.Process) -> bool:
+def is_living_stub(pid: int) -> bool:
+    """Whether a process is a Python stub, and not one that has ended and only waits to be reaped."""
     try:
+        process = psutil.Process(pid)
         return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(_STUB_NAME[:15])
     except psutil.NoSuchProcess:
         return False

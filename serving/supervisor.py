@@ -19,7 +19,7 @@ from limner.settings import Settings
 from serving.assemble import RuntimeFolder, assemble
 from serving.canary import CanaryFailed, check_tensors, is_ready, send_canary
 from serving.locate import locate_triton
-from serving.process import Endpoint, TritonProcess
+from serving.process import Endpoint, TritonProcess, is_living_stub
 
 logger = logging.getLogger(__name__)
 
@@ -157,7 +157,7 @@ class Supervisor:
             while not self._stopping.wait(_POLL):
                 if process.exit_code is not None:
                     return f"it ended with code {process.exit_code}."
-                if not stubs <= process.stub_pids():
+                if not all(map(is_living_stub, stubs)):
                     return "one of its Python stubs died."
                 if time.monotonic() < next_canary:
                     continue

@@ -17,7 +17,7 @@ _INTRO = """\
 Limner is set up with environment variables. All have a default, so none has to be set. A wrong value stops Limner at \
 start with a message that names the variable.
 
-A switch takes `0` or `1`. An optional variable that is set to nothing counts as unset. Relative paths start at the \
+A switch takes `0` or `1`. A variable that is set to nothing counts as unset. Relative paths start at the \
 current folder; the default paths below lie in the project's folder.
 
 | variable | default | meaning |
