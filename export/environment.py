@@ -101,3 +101,15 @@ def _run(command: list[str]) -> str:
         said = next((line for line in errors if "ERROR" in line), errors[-1] if errors else "nothing was said")
         raise ExportError(f"What exporting needs could not be installed: {said.strip()[:300]} {_BY_HAND}")
     return done.stdout
+
+
+def main() -> None:
+    """``python -m export.environment``: what the tests' environment needs, installed as an export would."""
+    try:
+        ensure_export_packages(Reporter())
+    except ExportError as error:
+        sys.exit(f"limner: {error.message}")
+
+
+if __name__ == "__main__":
+    main()
