@@ -12,9 +12,8 @@ from limner.errors import (
     InferenceTimeout,
     InferenceUnavailable,
     LimnerError,
-    QueueFull,
-    from_wire,
 )
+from limner.triton_messages import from_triton
 
 log = logging.getLogger("limner.triton")
 
@@ -28,15 +27,11 @@ def to_limner_error(error: InferenceServerException) -> LimnerError:
     their contents; the caller gets a neutral sentence.
     """
     text = error.message() or ""
-    own = from_wire(text)
-    if own is not None:
-        return own
-    lowered = text.lower()
-    # Within an ensemble these two lose their status, so they are known by their words.
-    if "exceeds maximum queue size" in lowered:
-        return QueueFull("The queue is full. Try again in a few seconds.")
+    known = from_triton(text)
+    if known is not None:
+        return known
     status = (error.status() or "").rpartition(".")[2]
-    if status == "DEADLINE_EXCEEDED" or "request timeout expired" in lowered:
+    if status == "DEADLINE_EXCEEDED":
         return InferenceTimeout("The enhancement took too long. Try again later, or send a smaller photo.")
     if status == "CANCELLED":
         return Cancelled("The enhancement was cancelled.")

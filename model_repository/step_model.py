@@ -19,8 +19,9 @@ import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 from limner.catalog import CATALOG_FILE, Catalog
-from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError, from_wire
+from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError
 from limner.options import Options, parse_options
+from limner.triton_messages import from_triton
 
 Array = npt.NDArray[Any]
 
@@ -147,11 +148,9 @@ def raise_failure(reply: Any, model: str) -> None:
     if not reply.has_error():
         return
     message = reply.error().message()
-    known = from_wire(message)
+    known = from_triton(message)
     if known is not None:
         raise known
-    if "exceeds maximum queue size" in message or "timeout" in message.lower():
-        raise CapacityError(f"The model {model} has too much to do. Try again in a moment.")
     raise InferenceFailed(f"The model {model} failed. The server's log says why.") from RuntimeError(message)
 
 

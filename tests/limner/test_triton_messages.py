@@ -1,0 +1,26 @@
+"""Triton's words become errors of ours."""
+
+from __future__ import annotations
+
+import pytest
+
+from limner.errors import EmptyImage, InferenceTimeout, InferenceUnavailable, LimnerError, QueueFull
+from limner.triton_messages import from_triton
+
+
+@pytest.mark.parametrize(
+    ("message", "kind"),
+    [
+        ("in ensemble 'enhance_photo', [empty-image] The file is empty. Send a photo.", EmptyImage),
+        ("in ensemble 'x', [request id: 7] Exceeds maximum queue size", QueueFull),
+        ("in ensemble 'x', Request timeout expired", InferenceTimeout),
+        ("Failed to process the request(s), message: Stub process 'decode_image_0_0' is not healthy.",
+         InferenceUnavailable),
+    ],
+)  # fmt: skip
+def test_known_words(message: str, kind: type[LimnerError]) -> None:
+    assert type(from_triton(message)) is kind
+
+
+def test_unknown_words() -> None:
+    assert from_triton("CUDA error: an illegal memory access was encountered") is None
