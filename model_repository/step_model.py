@@ -22,6 +22,7 @@ from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError
 from limner.options import Options, parse_options
 from limner.triton_messages import from_triton
+from model_repository.cancellation import PARAMETER, is_raised, token_of
 
 Array = npt.NDArray[Any]
 
@@ -51,7 +52,7 @@ class StepModel:
 
     def respond(self, request: Any) -> Any:
         try:
-            refuse_cancelled(request)
+            Caller(request, request).refuse_if_gone()
             return response(self.answer(request))
         except Exception as error:
             return self.failure(error)
@@ -85,15 +86,19 @@ class AsyncStepModel(StepModel):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def answer_async(self, request: Any) -> dict[str, Array]:
-        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
+    async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
+        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of.
+
+        Long work asks ``caller`` now and then whether anybody still waits.
+        """
         raise NotImplementedError
 
     async def _serve(self, request: Any) -> None:
         sender = request.get_response_sender()
+        caller = Caller(request, sender)
         try:
-            refuse_cancelled(request)
-            answer = response(await self.answer_async(request))
+            caller.refuse_if_gone()
+            answer = response(await self.answer_async(request, caller))
         except Exception as error:
             answer = self.failure(error)
         sender.send(answer, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
@@ -113,10 +118,23 @@ def response(outputs: dict[str, Array]) -> Any:
     return pb_utils.InferenceResponse([pb_utils.Tensor(name, array) for name, array in outputs.items()])
 
 
-def refuse_cancelled(request: Any) -> None:
-    """Raise where nobody waits for the answer any more."""
-    if request.is_cancelled():
-        raise Cancelled("The request was cancelled by its sender.")
+class Caller:
+    """Whoever waits for an answer.
+
+    ``source`` is what Triton tells of a cancellation: the request, or its response sender once ``execute`` is over.
+    """
+
+    def __init__(self, request: Any, source: Any) -> None:
+        self._source = source
+        self._token = token_of(request)
+
+    def is_gone(self) -> bool:
+        return bool(self._source.is_cancelled()) or is_raised(self._token)
+
+    def refuse_if_gone(self) -> None:
+        """Raise :class:`Cancelled` where nobody waits any more."""
+        if self.is_gone():
+            raise Cancelled("The request was cancelled by its sender.")
 
 
 def tensor(request: Any, name: str) -> Array:
@@ -136,11 +154,12 @@ def json_tensor(value: object) -> Array:
 def read_options(request: Any) -> Options:
     """The options among the request's parameters.
 
-    Clients may send parameters of their own (``triton_…``, sequence controls), so unknown names that are not ours to
-    judge are refused only where they are not Triton's.
+    Names that start with ``triton_`` are Triton's own. Any other that is no option is refused.
     """
     parameters = json.loads(request.parameters() or "{}")
-    return parse_options({name: value for name, value in parameters.items() if not name.startswith("triton_")})
+    return parse_options(
+        {name: value for name, value in parameters.items() if not name.startswith("triton_") and name != PARAMETER}
+    )
 
 
 def raise_failure(reply: Any, model: str) -> None:

@@ -29,10 +29,12 @@ from limner.settings import PROJECT_ROOT, Settings
 from perf.machine import describe_machine
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
-from tests.upstream.install import PYTHON
 
 _SIZE = (248, 320)
 """Width and height of the photo: a small portrait with one face."""
+
+_PYTHON = PROJECT_ROOT / ".venv-upstream" / "bin" / "python"
+"""Made by ``make upstream``."""
 
 _ORACLE = PROJECT_ROOT / "tests" / "upstream" / "oracle.py"
 
@@ -89,7 +91,7 @@ def _upstream(weights: Path, photo: UInt8, folder: Path) -> float:
     np.savez(given, photo=photo)
     files = ["--weights", str(weights), "--input", str(given), "--output", str(answer)]
     options = ["--scale", "4", "--outscale", "2", "--tile", "0"]
-    command = [str(PYTHON), str(_ORACLE), "realesrgan", *files, *options]
+    command = [str(_PYTHON), str(_ORACLE), "realesrgan", *files, *options]
     subprocess.run(command, check=True, capture_output=True)  # noqa: S603 - our own command
     with np.load(answer) as arrays:
         return float(arrays["seconds"])

@@ -303,3 +303,4 @@ def test_cancelled_photo_stops_using_the_network(
     while seen != (seen := tiles_done()):
         time.sleep(20)
     assert before < seen <= before + 6
+    assert not list(Path("/dev/shm").glob("limner_cancelled_*"))

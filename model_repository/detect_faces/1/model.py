@@ -14,6 +14,7 @@ from limner.catalog import CatalogEntry
 from model_repository.step_model import (
     Array,
     AsyncStepModel,
+    Caller,
     Stopwatch,
     json_tensor,
     raise_failure,
@@ -29,9 +30,10 @@ class TritonPythonModel(AsyncStepModel):
         self.reason = catalog.reason("detector")
         self.max_pixels = int(self.parameters["max_detection_pixels"])
 
-    async def answer_async(self, request: Any) -> dict[str, Array]:
+    async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch = Stopwatch()
         pixels = tensor(request, "PIXELS")
+        caller.refuse_if_gone()
         faces, model = NO_FACES, self._idle_reason(aligned=read_options(request).aligned)
         if model is None and self.detector is not None:
             model = self.detector.summary()

@@ -21,11 +21,11 @@ from limner.options import Options
 from model_repository.step_model import (
     Array,
     AsyncStepModel,
+    Caller,
     Stopwatch,
     json_tensor,
     raise_failure,
     read_options,
-    refuse_cancelled,
     tensor,
 )
 
@@ -41,7 +41,7 @@ class TritonPythonModel(AsyncStepModel):
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
 
-    async def answer_async(self, request: Any) -> dict[str, Array]:
+    async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch = Stopwatch()
         options, pixels = read_options(request), tensor(request, "PIXELS")
         network, reason = self._choose(options, pixels)
@@ -49,7 +49,7 @@ class TritonPythonModel(AsyncStepModel):
             upscaled = resize_lanczos(pixels, options.scale)
             model: dict[str, object] = {"name": "lanczos", "reason": reason}
         else:
-            upscaled = await self._upscale_by_tiles(request, pixels, network.model, options.scale)
+            upscaled = await self._upscale_by_tiles(caller, pixels, network.model, options.scale)
             model = network.summary()
         facts = {"model": model, "milliseconds": watch.milliseconds}
         return {"UPSCALED": upscaled, "UPSCALING": json_tensor(facts)}
@@ -71,7 +71,7 @@ class TritonPythonModel(AsyncStepModel):
             )
         return self.network, None
 
-    async def _upscale_by_tiles(self, request: Any, pixels: UInt8, network: str, scale: int) -> UInt8:
+    async def _upscale_by_tiles(self, caller: Caller, pixels: UInt8, network: str, scale: int) -> UInt8:
         height, width = pixels.shape[:2]
         canvas = np.empty((height * scale, width * scale, 3), np.uint8)
 
@@ -93,7 +93,7 @@ class TritonPythonModel(AsyncStepModel):
                     done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                     for task in done:
                         task.result()
-                    refuse_cancelled(request)
+                    caller.refuse_if_gone()
                 pending.add(asyncio.ensure_future(upscale_tile(tile)))
             await asyncio.gather(*pending)
         finally:
