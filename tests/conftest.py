@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
@@ -19,7 +20,9 @@ from limner.settings import PROJECT_ROOT, Settings
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
-REQUIRE_ALL = os.environ.get("LIMNER_REQUIRE_ALL") == "1"
+# Properties are tried on the same examples each time, and a busy machine is no failure.
+hypothesis.settings.register_profile("limner", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("limner")
 
 Enhance = Callable[..., tuple[bytes, dict[str, object]]]
 
