@@ -12,7 +12,7 @@ from gateway.capacity import Capacity
 from gateway.report import Report
 from limner.errors import Cancelled, LimnerError
 
-SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0)
+SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0, 900.0)
 
 
 class Metrics:

@@ -1,7 +1,8 @@
 """What the Python models of this repository share: requests in, responses out, errors coded.
 
-A model subclasses :class:`StepModel` and writes ``answer``; each request of a call is answered alone, so that a bad
-one never spoils its neighbours. The pixels are the business of ``ensemble/``.
+A model subclasses :class:`StepModel` and writes ``answer``, or :class:`AsyncStepModel` and ``answer_async`` where it
+waits for other models. Each request of a call is answered alone, so that a bad one never spoils its neighbours. The
+pixels are the business of ``ensemble/``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import json
 import logging
 import sys
 import time
+import traceback
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +32,8 @@ Array = npt.NDArray[Any]
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
 
 
-class StepModel:
-    """Base of the Python models. Subclasses set ``logger`` names by their class and implement ``answer``."""
+class _Model:
+    """What both kinds of models have: their configuration, a log, and a way to say that a request failed."""
 
     def initialize(self, args: dict[str, str]) -> None:
         """Read the model's configuration; Triton calls this once per instance."""
@@ -46,31 +49,38 @@ class StepModel:
     def load_catalog(self) -> Catalog:
         return Catalog.load(self.repository / CATALOG_FILE)
 
+    def failure(self, error: Exception) -> Any:
+        """A response that carries the error; what is not the caller's to know goes to the log."""
+        if isinstance(error, InferenceFailed) and error.__cause__ is not None:
+            self.logger.error("%s Triton said: %s", error.message, error.__cause__)
+        elif not isinstance(error, LimnerError):
+            # The place, but not the message: that may quote what is in a photo.
+            place = "".join(traceback.format_tb(error.__traceback__))
+            self.logger.error("request failed with %s at\n%s", type(error).__name__, place)
+            error = InferenceFailed("The photo could not be processed. The server's log says where.")
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
+
+
+class StepModel(_Model, ABC):
+    """Base of the models that do their work by themselves, one request after the other."""
+
+    @abstractmethod
+    def answer(self, request: Any) -> dict[str, Array]:
+        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
+
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request alone."""
-        return [self.respond(request) for request in requests]
+        return [self._respond(request) for request in requests]
 
-    def respond(self, request: Any) -> Any:
+    def _respond(self, request: Any) -> Any:
         try:
             Caller(request, request).refuse_if_gone()
             return response(self.answer(request))
         except Exception as error:
             return self.failure(error)
 
-    def answer(self, request: Any) -> dict[str, Array]:
-        """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
-        raise NotImplementedError
 
-    def failure(self, error: Exception) -> Any:
-        """A response that carries the error; what is not ours is logged and answered without detail."""
-        if not isinstance(error, LimnerError):
-            # The traceback names code, never pixels: no value of an array is in it.
-            self.logger.exception("request failed")
-            error = InferenceFailed("The photo could not be processed. The server's log says why.")
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
-
-
-class AsyncStepModel(StepModel):
+class AsyncStepModel(_Model, ABC):
     """Base of the models that wait for others (BLS): one instance works on many requests at once.
 
     ``execute`` returns at once; every request is answered by a task of its own through its response sender.
@@ -80,18 +90,18 @@ class AsyncStepModel(StepModel):
         self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
         super().initialize(args)
 
-    async def execute(self, requests: list[Any]) -> None:  # type: ignore[override]
+    async def execute(self, requests: list[Any]) -> None:
         for request in requests:
             task = asyncio.get_running_loop().create_task(self._serve(request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    @abstractmethod
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of.
 
         Long work asks ``caller`` now and then whether anybody still waits.
         """
-        raise NotImplementedError
 
     async def _serve(self, request: Any) -> None:
         sender = request.get_response_sender()

@@ -125,9 +125,8 @@ def environment(installation: TritonInstallation) -> dict[str, str]:
     ``python3`` on ``PATH`` would, so this Python's folder comes first there.
     """
     libraries = [str(installation.libraries), str(installation.libpython.parent)]
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("LIMNER_API")}
     return {
-        **inherited,
+        **os.environ,
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
         "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
         # Memory: the stubs' numpy must not start threads of its own, nor malloc an arena for each of Triton's.

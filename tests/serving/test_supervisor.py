@@ -160,6 +160,26 @@ def test_broken_model_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         start(tmp_path).start()
 
 
+def test_fault_in_a_step_is_logged_by_place_without_its_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exception may quote what is in a photo."""
+    repository = tmp_path / "repository"
+    model = repository / "tensor_check"
+    (model / "1").mkdir(parents=True)
+    (model / "config.pbtxt").write_text((assembly.MODEL_REPOSITORY / "tensor_check/config.pbtxt").read_text())
+    (model / "1/model.py").write_text(
+        "from model_repository.step_model import StepModel\n"
+        "class TritonPythonModel(StepModel):\n"
+        "    def answer(self, request):\n"
+        "        raise ArithmeticError('the pixel ' + str(18 * 10 + 3))\n"
+    )
+    monkeypatch.setattr(assembly, "MODEL_REPOSITORY", repository)
+    with pytest.raises(ServingError, match="request failed with ArithmeticError") as failed:
+        start(tmp_path).start()
+    assert "pixel 183" not in failed.value.message
+
+
 def test_numpy_2_in_the_stub_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The real trap: under numpy 2 nothing fails, but tensors arrive corrupted."""
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "numpy2"], check=True)
