@@ -11,8 +11,8 @@ SEED = 0
 
 @click.command("export")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
-@click.option("--all", "every", is_flag=True, help="Every model that this version can export.")
-@click.option("--seeded", is_flag=True, help="Random weights in the official layout, for tests; needs --output.")
+@click.option("--all", "every", is_flag=True, help="Every model that Limner knows.")
+@click.option("--seeded", is_flag=True, help="Random weights in the official layout, for tests; needs --output. With --all, real ones where a package carries them.")
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE", help="Your own checkpoint for the one MODEL named."
 )
@@ -28,7 +28,7 @@ SEED = 0
 def export(
     models: tuple[str, ...], every: bool, seeded: bool, weights: Path | None, precision: str | None, output: Path | None
 ) -> None:
-    """Export models to ONNX, checked against PyTorch.
+    """Export models for Triton, checked against PyTorch. MODEL may also be a weight file, such as GFPGANv1.3.
 
     Without a MODEL, bring every role up to date, as `limner serve` does: what is current is left alone.
     With names, or with --all, these are exported anew.
@@ -40,24 +40,31 @@ def export(
     if seeded and not models and not every:
         raise click.UsageError("--seeded needs a MODEL or --all.")
 
-    from export.models import MODELS, check_precision, model_spec  # noqa: PLC0415
-    from export.order import Order, carry_out  # noqa: PLC0415
+    from cli.tables import print_manifests  # noqa: PLC0415
+    from export.models import MODELS  # noqa: PLC0415
+    from export.order import Item, Order, carry_out, every_network, item_called  # noqa: PLC0415
     from export.prepare import prepare  # noqa: PLC0415
     from limner.settings import get_settings  # noqa: PLC0415
 
     settings = get_settings()
     if precision is not None:
         settings = settings.model_copy(update={"precision": precision})
-    check_precision(settings.precision)
     folder = output or settings.models_dir
     if not models and not every and output is None:
         prepare(settings)
         return
-    specs = tuple(model_spec(name) for name in (models or [spec.name for spec in MODELS if every or spec.by_default]))
-    order = Order(specs=specs, folder=folder, seed=SEED if seeded else None, given=weights, lenient=not models)
-    for manifest in carry_out(order, settings):
-        worst = max(float(str(figure["relative"])) for figure in manifest.parity)
-        click.echo(
-            f"{manifest.model}\t{manifest.precision}\t{manifest.bytes / 1e6:.1f} MB\t"
-            f"largest error {worst:.1e} of the range\t{manifest.source['label']}"
-        )
+    if models:
+        items = tuple(item_called(name) for name in models)
+    elif seeded:
+        items = every_network()
+    else:
+        items = tuple(Item(spec) for spec in MODELS if every or spec.by_default)
+    order = Order(
+        items=items,
+        folder=folder,
+        seed=SEED if seeded else None,
+        packaged_first=not models,
+        given=weights,
+        lenient=not models,
+    )
+    print_manifests(carry_out(order, settings))

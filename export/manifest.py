@@ -10,7 +10,6 @@ from export.sources import Source
 from limner.catalog import CatalogEntry, Role
 
 MANIFEST_FILE = "manifest.json"
-MODEL_FILE = "model.onnx"
 
 
 @dataclass(frozen=True)
@@ -18,8 +17,12 @@ class Manifest:
     """Everything that is known of an exported model.
 
     Attributes:
+        precision: of the form that the profile serves; ``requested`` is what it was aimed at.
+        precision_reason: one sentence where the two differ; None where they do not.
+        files: name, bytes and sha256 of each file in the version folder.
         source: :meth:`export.sources.Source.describe`.
-        parity: largest error of each output against PyTorch, absolute and relative to its range.
+        parity: largest error of each output of the FP32 graph against its source, absolute and relative to its range.
+        quality: what the gate of the precision measured against FP32, one entry for each recipe tried.
         tools: versions that took part.
         created: UTC, ISO 8601.
         fingerprint: :func:`export.fingerprint.fingerprint`.
@@ -30,17 +33,29 @@ class Manifest:
     variant: str
     version: str
     precision: str
+    requested: str
+    precision_reason: str | None
     opset: int
     inputs: list[dict[str, object]]
     outputs: list[dict[str, object]]
     source: dict[str, object]
     custom: bool
-    bytes: int
-    sha256: str
+    files: list[dict[str, object]]
     parity: list[dict[str, object]]
+    quality: list[dict[str, object]]
     tools: dict[str, str]
     created: str
     fingerprint: str
+
+    @property
+    def bytes(self) -> int:
+        """Size of all files."""
+        return sum(int(str(file["bytes"])) for file in self.files)
+
+    @property
+    def worst_error(self) -> float:
+        """The largest relative error against the source, over all outputs."""
+        return max(float(str(figure["relative"])) for figure in self.parity)
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), indent=2) + "\n"
@@ -51,13 +66,16 @@ class Manifest:
 
     @staticmethod
     def load(folder: Path) -> Manifest | None:
-        """The manifest in a model's folder; None where there is none that can be read, or its model file is gone."""
+        """The manifest in a model's folder; None where it cannot be read, or a file of the model is gone or cut."""
         try:
             manifest = Manifest.from_json((folder / MANIFEST_FILE).read_text("utf-8"))
-            size = (folder / manifest.version / MODEL_FILE).stat().st_size
-        except (OSError, ValueError, TypeError):
+            whole = all(
+                (folder / manifest.version / str(file["name"])).stat().st_size == file["bytes"]
+                for file in manifest.files
+            )
+        except (OSError, ValueError, TypeError, KeyError):
             return None
-        return manifest if size == manifest.bytes else None
+        return manifest if manifest.files and whole else None
 
     def entry(self) -> CatalogEntry:
         """The catalogue entry of the exported model."""

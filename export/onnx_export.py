@@ -18,27 +18,27 @@ from export.tensors import ONNX_TYPES, TensorSpec
 from limner.errors import ExportError
 
 
-def to_onnx(spec: ModelSpec, graph: nn.Module, example: Tensor) -> onnx.ModelProto:
+def to_onnx(spec: ModelSpec, graph: nn.Module, example: tuple[Tensor, ...]) -> onnx.ModelProto:
     """Trace ``graph`` on ``example`` and give it the names and dynamic axes that ``spec`` declares.
 
     Args:
-        spec: declares one input and any number of outputs.
-        graph: takes the input, gives the outputs in order; constants are folded.
-        example: no axis that is dynamic may have length 0 or 1 in it, or it would be taken for a constant.
+        spec: declares the tensors.
+        graph: takes the inputs, gives the outputs, both in order; constants are folded.
+        example: one tensor for each input; no dynamic axis may have length 0 or 1 in it, or it would be taken for a
+            constant.
 
     Raises:
         ExportError: where the graph cannot be traced or its tensors are not those declared.
     """
-    declared = spec.inputs[0]
-    dynamic = {axis: torch.export.Dim.DYNAMIC for axis, size in enumerate(declared.shape) if isinstance(size, str)}
+    dynamic = tuple(dict.fromkeys(given.dynamic_axes, torch.export.Dim.DYNAMIC) for given in spec.inputs)
     try:
         with _quiet():
             program = torch.onnx.export(
                 graph,
-                (example,),
+                example,
                 dynamo=True,
-                dynamic_shapes=(dynamic,),
-                input_names=[declared.name],
+                dynamic_shapes=dynamic,
+                input_names=[given.name for given in spec.inputs],
                 output_names=[output.name for output in spec.outputs],
                 opset_version=OPSET,
                 optimize=True,

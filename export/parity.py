@@ -19,16 +19,16 @@ from limner.errors import ExportError
 TOLERANCE = 1e-3
 """Largest error allowed, as a fraction of the range of the reference's values."""
 
-SETTLING = frozenset({"Cast", "Round", "TopK"})
-"""What stands between the exact values and an output: rounding, and sorting, where near ties may swap.
+SETTLING = frozenset({"ArgMax", "Cast", "Round", "TopK"})
+"""What stands between the exact values and an output: rounding, and sorting or picking, where near ties may swap.
 
 A Gather by what TopK gave is a part of sorting too.
 """
 
 
 class ExactGraph(Protocol):
-    def exact(self, image: Tensor) -> tuple[Tensor, ...]:
-        """One tensor for each output, before rounding and sorting."""
+    def exact(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """One tensor for each output, before rounding, sorting and picking."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Parity:
 
 
 def check_parity(
-    spec: ModelSpec, model: onnx.ModelProto, graph: ExactGraph, examples: Sequence[Tensor]
+    spec: ModelSpec, model: onnx.ModelProto, graph: ExactGraph, examples: Sequence[tuple[Tensor, ...]]
 ) -> tuple[Parity, ...]:
     """Run ``model`` in ONNX Runtime and ``graph`` in PyTorch on the same inputs.
 
@@ -58,9 +58,10 @@ def check_parity(
     worst = [Parity(output.name, 0.0, 0.0) for output in spec.outputs]
     for example in examples:
         with torch.inference_mode():
-            references = [reference.numpy() for reference in graph.exact(example)]
+            references = [reference.numpy() for reference in graph.exact(*example)]
         # Both comparisons below are written so that NaN counts as the largest error.
-        results = session.run([*names, *probes], {spec.inputs[0].name: example.numpy()})
+        feed = {given.name: value.numpy() for given, value in zip(spec.inputs, example, strict=True)}
+        results = session.run([*names, *probes], feed)
         _check_shapes(spec, example, results[: len(names)])
         for index, (reference, result) in enumerate(zip(references, results[len(names) :], strict=True)):
             found = _compare(spec, index, reference, result)
@@ -75,13 +76,14 @@ def check_parity(
     return tuple(worst)
 
 
-def _check_shapes(spec: ModelSpec, example: Tensor, results: Sequence[NDArray[Any]]) -> None:
+def _check_shapes(spec: ModelSpec, example: tuple[Tensor, ...], results: Sequence[NDArray[Any]]) -> None:
     sizes: dict[str, int] = {}
-    spec.inputs[0].fits(example.shape, sizes)
+    for given, value in zip(spec.inputs, example, strict=True):
+        given.fits(value.shape, sizes)
     for output, result in zip(spec.outputs, results, strict=True):
         if not output.fits(result.shape, sizes):
             raise ExportError(
-                f"{output.name} of {spec.name} has shape {list(result.shape)} for an input {list(example.shape)}, "
+                f"{output.name} of {spec.name} has shape {list(result.shape)} for an input {list(example[0].shape)}, "
                 f"but {list(output.shape)} is declared. The weights may be those of another scale."
             )
 

@@ -11,7 +11,8 @@ from export.catalogue import build_catalog
 from export.download import Downloader
 from export.environment import ensure_export_packages
 from export.fingerprint import fingerprint, tools_unchanged
-from export.models import MODELS, ModelSpec, Precision, check_precision, model_spec
+from export.models import MODELS, ModelSpec, model_spec
+from export.precisions import aim_of, check_servable
 from export.progress import Reporter
 from export.run import export_into
 from export.sources import Source
@@ -27,7 +28,8 @@ def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter
 
     Args:
         settings: where weights, mirrors and models are, and the precision.
-        models: names of the models to look after; None: those that are exported by default.
+        models: names of the models to look after; None: those exported by default, those that are there already and
+            those whose file is in ``LIMNER_WEIGHTS``.
         reporter: told what is going on.
 
     Returns:
@@ -36,28 +38,29 @@ def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter
 
     Raises:
         WeightsError: where a weight file is there but wrong, unsafe or another network's.
-        ExportError: where an export fails or does not match PyTorch, or a model or precision is not supported.
+        ExportError: where an export fails or does not match its source, or a model is unknown.
+        SettingsError: where the precision does not go with the profile.
     """
     reporter = reporter or Reporter()
-    precision = check_precision(settings.precision)
-    specs = [model_spec(name) for name in models] if models is not None else [s for s in MODELS if s.by_default]
+    check_servable(settings)
     store = ModelStore(settings.models_dir)
+    specs = [model_spec(name) for name in models] if models is not None else _looked_after(settings, store)
     finder = WeightsFinder(settings)
     problems: dict[str, str] = {}
-    if _stale(specs, store, finder, precision):
+    if _stale(specs, store, finder, settings):
         with store.lock(waiting=lambda: reporter.line("Another export is running; waiting for it to end.")):
-            problems = _bring_up_to_date(settings, specs, store, precision, reporter)
-    catalog = build_catalog(store, settings.weights_dir, problems)
+            problems = _bring_up_to_date(settings, specs, store, reporter)
+    catalog = build_catalog(store, problems)
     store.write_catalog(catalog)
     return catalog
 
 
 def _bring_up_to_date(
-    settings: Settings, specs: list[ModelSpec], store: ModelStore, precision: Precision, reporter: Reporter
+    settings: Settings, specs: list[ModelSpec], store: ModelStore, reporter: Reporter
 ) -> dict[str, str]:
     """Export stale models; why those without weights could not be, by model name."""
     finder = WeightsFinder(settings)
-    stale = _stale(specs, store, finder, precision)
+    stale = _stale(specs, store, finder, settings)
     if not stale:
         return {}
     ensure_export_packages(reporter)
@@ -72,21 +75,33 @@ def _bring_up_to_date(
                 problems[spec.name] = error.message
                 reporter.line(f"{spec.name} is switched off: {error.message}")
                 continue
-            export_into(store, spec, source, precision, reporter)
+            export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
     return problems
 
 
-def _stale(specs: list[ModelSpec], store: ModelStore, finder: WeightsFinder, precision: Precision) -> list[ModelSpec]:
-    return [spec for spec in specs if not _is_current(spec, store, finder, precision)]
+def _looked_after(settings: Settings, store: ModelStore) -> list[ModelSpec]:
+    return [
+        spec
+        for spec in MODELS
+        if spec.by_default
+        or store.manifest(spec.name) is not None
+        or any((settings.weights_dir / weight.file).is_file() for weight in spec.files)
+    ]
 
 
-def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, precision: Precision) -> bool:
+def _stale(specs: list[ModelSpec], store: ModelStore, finder: WeightsFinder, settings: Settings) -> list[ModelSpec]:
+    return [spec for spec in specs if not _is_current(spec, store, finder, settings)]
+
+
+def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, settings: Settings) -> bool:
     manifest = store.manifest(spec.name)
     if manifest is None or not tools_unchanged(manifest.tools):
         return False
     exported = Source.from_manifest(manifest.source)
     source = _wanted(spec, exported, finder)
-    return source is not None and fingerprint(spec, source, precision) == manifest.fingerprint
+    if source is None:
+        return False
+    return fingerprint(spec, source, aim_of(settings, spec.precisions).precision) == manifest.fingerprint
 
 
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:

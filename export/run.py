@@ -8,7 +8,8 @@ import sys
 import tempfile
 
 from export.manifest import Manifest
-from export.models import ModelSpec, Precision
+from export.models import ModelSpec
+from export.precisions import Aim
 from export.progress import Reporter
 from export.sources import Source
 from export.store import ModelStore
@@ -18,7 +19,7 @@ from limner.settings import PROJECT_ROOT
 
 
 def export_into(
-    store: ModelStore, spec: ModelSpec, source: Source, precision: Precision, reporter: Reporter
+    store: ModelStore, spec: ModelSpec, source: Source, aim: Aim, reporter: Reporter
 ) -> Manifest:
     """Export one model and publish it. The store's lock must be held.
 
@@ -26,8 +27,8 @@ def export_into(
         WeightsError, ExportError: as the worker found; nothing in the store has changed then.
     """
     with store.staging(spec.name) as folder:
-        job = Job(spec.name, source, precision, str(folder.resolve()))
-        with reporter.step(f"Exporting {spec.name} from {source.label}"):
+        job = Job(spec.name, source, aim, str(folder.resolve()))
+        with reporter.step(f"Exporting {spec.name} ({aim.precision.upper()}) from {source.label}"):
             manifest = _run(job)
         store.publish(folder, spec.name)
     return manifest

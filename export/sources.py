@@ -6,13 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from export.architectures import architecture
+from export.architectures import architecture, published_graph
 from export.packaged import PACKAGED
 from export.registry import weight_file
 from limner.catalog import CatalogEntry
 from limner.errors import CheckpointMismatch
 
 if TYPE_CHECKING:
+    import onnx
+
     from export.architectures.common import StateDict
 
 Kind = Literal["official", "custom", "given", "packaged", "seeded"]
@@ -89,6 +91,20 @@ class Source:
         from export.checkpoint import load_checkpoint  # noqa: PLC0415 - imports PyTorch
 
         return load_checkpoint(Path(self.path), weight_file(self.file).keys)
+
+    def load_onnx(self) -> onnx.ModelProto:
+        """The published ONNX graph. Imports ONNX.
+
+        Raises:
+            CheckpointMismatch: where the file is damaged or no ONNX model.
+        """
+        from export.published_onnx import read_published  # noqa: PLC0415 - imports ONNX
+
+        if self.kind == "seeded":
+            return published_graph(self.architecture).seeded_model(self.seed)
+        if self.path is None:
+            raise CheckpointMismatch(f"{self.label} has no file.")
+        return read_published(Path(self.path))
 
     def entry(self, model: str, version: str, precision: str) -> CatalogEntry:
         """The catalogue entry of a model that was exported from it."""

@@ -39,6 +39,11 @@ class TensorSpec:
                 return False
         return True
 
+    @property
+    def dynamic_axes(self) -> tuple[int, ...]:
+        """Axes whose size is free."""
+        return tuple(axis for axis, size in enumerate(self.shape) if isinstance(size, str))
+
     def describe(self) -> dict[str, object]:
         """Its entry in a manifest."""
         return {"name": self.name, "dtype": self.dtype, "shape": list(self.shape)}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
-from export.architectures import ARCHITECTURES
 from export.download import Downloader
 from export.hashing import HashMemory
 from export.models import ModelSpec
@@ -53,46 +53,65 @@ class WeightsFinder:
         package = PACKAGED[name]
         return Source("packaged", package.label, self._hashes.sha256(package.paths()[0]), weight.file, package=name)
 
-    def local(self, spec: ModelSpec) -> Source | None:
+    def local(self, spec: ModelSpec, only: WeightFile | None = None) -> Source | None:
         """The best weights that are there without a download: a file before a package.
 
         Raises:
             ChecksumMismatch: as :meth:`on_disk`.
         """
-        files = [weight for weight in spec.files if weight.architecture in ARCHITECTURES]
+        files = (only,) if only is not None else spec.files
         found = (self.on_disk(weight) for weight in files)
         carried = (self.packaged(spec, weight) for weight in files)
         return next((source for source in (*found, *carried) if source is not None), None)
 
-    def obtain(self, spec: ModelSpec, downloads: Downloader) -> Source:
+    def obtain(self, spec: ModelSpec, downloads: Downloader, only: WeightFile | None = None) -> Source:
         """The best weights that can be had: file by file on disk or downloaded, else out of a package.
+
+        Args:
+            spec: the model to fill.
+            downloads: fetches files; one that is for those who ask for it is not fetched here.
+            only: the file to look for; None: all of the model's, best first.
 
         Raises:
             ChecksumMismatch: as :meth:`on_disk`.
             DownloadFailed: where there are none; the message is one sentence that says why and what to do.
+            WeightsError: where the file must be asked for.
         """
-        failure: DownloadFailed | None = None
-        for weight in spec.files:
-            if weight.architecture not in ARCHITECTURES:
-                continue
+        failure: WeightsError | None = None
+        for weight in (only,) if only is not None else spec.files:
             source = self.on_disk(weight)
             if source is None:
                 try:
+                    _check_consent(weight)
                     downloads.fetch(weight)
-                except DownloadFailed as error:
+                except (DownloadFailed, WeightsError) as error:
                     failure = failure or error
                     continue
                 source = self.on_disk(weight)
             if source is not None:
                 return source
-        source = self.local(spec)
+        source = self.local(spec, only)
         if source is None:
             raise failure or WeightsError(f"There are no weights for {spec.name}.")
         return source
 
 
-def given_file(path: Path, weight: WeightFile, hashes: HashMemory) -> Source:
-    """Somebody's own checkpoint for the network of ``weight``; the published file under any name is official.
+def _check_consent(weight: WeightFile) -> None:
+    if weight.on_request:
+        raise WeightsError(
+            f"{weight.file} is fetched only when asked for ({weight.licence}): "
+            f"limner weights pull {weight.model} --accept-licence."
+        )
+
+
+def given_file(path: Path, files: Sequence[WeightFile], default: WeightFile, hashes: HashMemory) -> Source:
+    """Somebody's own checkpoint for one of the networks of ``files``; a published file under any name is official.
+
+    Args:
+        path: the checkpoint.
+        files: the published files of the model, which name its networks.
+        default: the one to try first where neither content nor name tells.
+        hashes: remembers digests.
 
     Raises:
         WeightsError: where there is no such file.
@@ -100,8 +119,11 @@ def given_file(path: Path, weight: WeightFile, hashes: HashMemory) -> Source:
     if not path.is_file():
         raise WeightsError(f"{path.name} does not exist or is no file. Give the path of a checkpoint.")
     digest = hashes.sha256(path)
-    kind = "official" if digest == weight.sha256 else "given"
-    return Source(kind, path.name, digest, weight.file, path=str(path.resolve()))  # type: ignore[arg-type]
+    for weight in files:
+        if digest == weight.sha256:
+            return Source("official", path.name, digest, weight.file, path=str(path.resolve()))
+    named = next((weight for weight in files if weight.file == path.name), default)
+    return Source("given", path.name, digest, named.file, path=str(path.resolve()))
 
 
 def seeded(weight: WeightFile, seed: int) -> Source:

@@ -14,15 +14,13 @@ import threading
 from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import cast
 
 from export.fingerprint import fingerprint, tool_versions
-from export.manifest import MODEL_FILE, Manifest
-from export.models import OPSET, ModelSpec, Precision, check_precision, model_spec
+from export.manifest import MANIFEST_FILE, Manifest
+from export.models import OPSET, ModelSpec, model_spec
+from export.precisions import Aim
 from export.sources import Source
 from limner.errors import ExportError, LimnerError
-
-_EXAMPLES_SEED = 1
 
 
 @dataclass(frozen=True)
@@ -31,7 +29,7 @@ class Job:
 
     model: str
     source: Source
-    precision: Precision
+    aim: Aim
     folder: str
 
     def to_json(self) -> str:
@@ -40,56 +38,61 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         fields = json.loads(text)
-        return Job(**{**fields, "source": Source.from_manifest(fields["source"])})
+        return Job(
+            fields["model"], Source.from_manifest(fields["source"]), Aim(**fields["aim"]), fields["folder"]
+        )
 
 
-def export_model(spec: ModelSpec, source: Source, precision: Precision, folder: Path) -> Manifest:
-    """Write ``<folder>/<version>/model.onnx`` and ``<folder>/manifest.json``. Imports PyTorch.
+def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Manifest:
+    """Write the model's files into ``<folder>/<version>`` and ``<folder>/manifest.json``. Imports PyTorch.
 
     Raises:
         WeightsError: where the weights cannot be read or belong to another network.
-        ExportError: where the graph cannot be exported, differs from PyTorch, or the disk is full.
+        ExportError: where the graph cannot be exported, differs from its source, or the disk is full.
     """
-    import onnx  # noqa: PLC0415 - heavy, and not there before an export is needed
+    from export.float_graph import float_graph  # noqa: PLC0415 - heavy, and not there before an export is needed
+    from export.precision.forms import write_forms  # noqa: PLC0415
 
-    from export.architectures import architecture  # noqa: PLC0415
-    from export.onnx_export import to_onnx  # noqa: PLC0415
-    from export.parity import ExactGraph, check_parity  # noqa: PLC0415
-
-    module = architecture(source.architecture)
-    graph = module.served(module.build(source.load(), source.label)).eval()
-    examples = module.examples(_EXAMPLES_SEED)
-    model = to_onnx(spec, graph, examples[0])
-    parity = check_parity(spec, model, cast("ExactGraph", graph), examples)
-    content = onnx.ModelProto.SerializeToString(model)
-    manifest = Manifest(
-        model=spec.name,
-        role=spec.role,
-        variant=source.variant,
-        version=spec.version,
-        precision=check_precision(precision),
-        opset=OPSET,
-        inputs=[tensor.describe() for tensor in spec.inputs],
-        outputs=[tensor.describe() for tensor in spec.outputs],
-        source=source.describe(),
-        custom=source.custom,
-        bytes=len(content),
-        sha256=hashlib.sha256(content).hexdigest(),
-        parity=[figure.describe() for figure in parity],
-        tools=tool_versions(),
-        created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        fingerprint=fingerprint(spec, source, precision),
-    )
+    graph = float_graph(spec, source)
+    versioned = folder / spec.version
     try:
-        (folder / spec.version).mkdir()
-        (folder / spec.version / MODEL_FILE).write_bytes(content)
-        (folder / "manifest.json").write_text(manifest.to_json(), "utf-8")
+        versioned.mkdir()
+        forms = write_forms(spec, graph.model, aim.precision, versioned)
+        manifest = Manifest(
+            model=spec.name,
+            role=spec.role,
+            variant=graph.source.variant,
+            version=spec.version,
+            precision=forms.precision,
+            requested=aim.requested,
+            precision_reason=forms.reason or aim.reason,
+            opset=OPSET,
+            inputs=[tensor.describe() for tensor in spec.inputs],
+            outputs=[tensor.describe() for tensor in spec.outputs],
+            source=graph.source.describe(),
+            custom=source.custom,
+            files=[_describe(file) for file in sorted(versioned.iterdir())],
+            parity=[figure.describe() for figure in graph.parity],
+            quality=list(forms.quality),
+            tools=tool_versions(),
+            created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            fingerprint=fingerprint(spec, graph.source, aim.precision),
+        )
+        (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
     except OSError as error:
+        needed = 3 * len(graph.model.SerializeToString()) / 1e6
         raise ExportError(
-            f"{spec.name} could not be written ({error.strerror}). Free at least {2 * len(content) / 1e6:.0f} MB, "
+            f"{spec.name} could not be written ({error.strerror}). Free at least {needed:.0f} MB, "
             "or set LIMNER_DATA to a folder with room."
         ) from None
     return manifest
+
+
+def _describe(file: Path) -> dict[str, object]:
+    with file.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256") if hasattr(hashlib, "file_digest") else None
+        digest = digest or hashlib.sha256(stream.read())
+    return {"name": file.name, "bytes": file.stat().st_size, "sha256": digest.hexdigest()}
 
 
 def _end_with_parent() -> None:
@@ -104,7 +107,7 @@ def main() -> None:
     threading.Thread(target=_end_with_parent, daemon=True).start()
     answer, sys.stdout = sys.stdout, sys.stderr
     try:
-        line = json.dumps(asdict(export_model(model_spec(job.model), job.source, job.precision, Path(job.folder))))
+        line = json.dumps(asdict(export_model(model_spec(job.model), job.source, job.aim, Path(job.folder))))
     except LimnerError as error:
         line = json.dumps({"error": error.to_wire()})
     answer.write(line + "\n")

@@ -184,9 +184,10 @@ def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
     return seeded_weights(_mobilenet(), seed)
 
 
-def examples(seed: int) -> tuple[Tensor, ...]:
+def examples(seed: int) -> tuple[tuple[Tensor], ...]:
     """Pictures to trace the graph with and to check it on: UINT8 [H, W, 3], one with odd sides."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(
-        torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8) for shape in ((96, 128, 3), (75, 139, 3))
+        (torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),)
+        for shape in ((96, 128, 3), (75, 139, 3))
     )

@@ -143,10 +143,10 @@ def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
     return seeded_weights(RRDBNet(Hyperparameters(**layout)), seed)
 
 
-def examples(seed: int) -> tuple[Tensor, ...]:
+def examples(seed: int) -> tuple[tuple[Tensor], ...]:
     """Tiles to trace the graph with and to check it on: UINT8 [N, H, W, 3], sizes that differ in every axis."""
     generator = torch.Generator().manual_seed(seed)
     return tuple(
-        torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8)
+        (torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),)
         for shape in ((2, 16, 24, 3), (1, 48, 40, 3))
     )
