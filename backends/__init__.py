@@ -5,3 +5,5 @@
 ``NAME/`` holds no ``__init__.py``: Triton puts this folder on ``sys.path``, where a package ``openvino`` of ours would
 hide the real one.
 """
+
+import limner  # noqa: F401 - first, before anything imports OpenVINO

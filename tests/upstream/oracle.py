@@ -8,12 +8,17 @@ Commands, and the arrays they read and write:
     realesrgan   photo UINT8 [H, W, 3] RGB → result UINT8 [h, w, 3] RGB, seconds: RealESRGANer.enhance, ``--outscale``
     retinaface   photo UINT8 [H, W, 3] RGB → boxes FP32 [P, 4], scores FP32 [P], landmarks FP32 [P, 10] of all
                  anchors, decoded by facexlib; and detections FP32 [F, 15]: its detect_faces, ``--threshold``
+    network      the network ``--name`` of ``networks/`` with ``--weights``: its arrays to its arrays, and the median
+                 ``seconds`` of ``--rounds`` runs; ``--key`` is the checkpoint's entry, ``--layout`` JSON
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
+import json
+import statistics
 import sys
 import time
 import warnings
@@ -89,7 +94,23 @@ def retinaface(arrays, arguments):
     }
 
 
-COMMANDS = {"rrdbnet": rrdbnet, "realesrgan": realesrgan, "retinaface": retinaface}
+def network(arrays, arguments):
+    module = importlib.import_module(f"networks.{arguments.name}")
+    content = torch.load(arguments.weights, weights_only=True)
+    state = content[arguments.key] if arguments.key else content
+    built = module.build(state, json.loads(arguments.layout))
+    given = {name: torch.from_numpy(array) for name, array in arrays.items()}
+    seconds = []
+    with torch.inference_mode():
+        for _ in range(arguments.rounds):
+            started = time.perf_counter()
+            result = module.run(built, given)
+            seconds.append(time.perf_counter() - started)
+    answer = {name: value.numpy() for name, value in result.items()}
+    return answer | {"seconds": np.array(statistics.median(seconds))}
+
+
+COMMANDS = {"rrdbnet": rrdbnet, "realesrgan": realesrgan, "retinaface": retinaface, "network": network}
 
 
 def main() -> None:
@@ -98,6 +119,10 @@ def main() -> None:
     parser.add_argument("--input", required=True)
     parser.add_argument("--output", required=True)
     parser.add_argument("--weights", required=True)
+    parser.add_argument("--name")
+    parser.add_argument("--key", default="params_ema")
+    parser.add_argument("--layout", default="{}")
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--scale", type=int, default=4)
     parser.add_argument("--outscale", type=float, default=2.0)
     parser.add_argument("--tile", type=int, default=0)
