@@ -16,6 +16,7 @@ from export.precisions import Precision
 
 ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "model.xml"
+PLAN_FILE = "model.plan"
 
 
 @dataclass(frozen=True)

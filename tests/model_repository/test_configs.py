@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from google.protobuf import text_format
+from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
 
-from export.models import MODELS
+from backends.model_config import ModelConfig, read_model_config
+from backends.onnxruntime import keys as onnxruntime_keys
+from backends.onnxruntime.providers import choose_providers
+from backends.openvino import keys as openvino_keys
+from export.models import MODELS, ModelSpec
+from export.precision.forms import ONNX_FILE, OPENVINO_FILE, PLAN_FILE
+from export.tensorrt_profiles import profile
 from limner.settings import PROJECT_ROOT
 
 REPOSITORY = PROJECT_ROOT / "model_repository"
 CONFIGS = sorted(REPOSITORY.glob("*/**/*.pbtxt"))
 NETWORKS = sorted(path.parent.name for path in REPOSITORY.glob("*/configs"))
+GPU_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider")
+
+AsTriton = Callable[[str, str], ModelConfig]
 
 
 def read(path: Path) -> model_config_pb2.ModelConfig:
@@ -38,22 +48,120 @@ def test_config_parses_names_its_folder_and_bounds_its_queue(path: Path) -> None
     assert config.instance_group, "without a count ONNX Runtime would start two instances"
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_networks_have_the_cpu_profile_and_the_tensors_of_their_export(name: str) -> None:
-    spec = next(spec for spec in MODELS if spec.name == name)
+@pytest.fixture
+def as_triton(tmp_path: Path) -> AsTriton:
+    """Reads a network's profile as Triton hands it to a Python-based backend."""
+
+    def parse(name: str, chosen: str) -> ModelConfig:
+        config = read(REPOSITORY / name / "configs" / f"{chosen}.pbtxt")
+        version = tmp_path / name / "1"
+        version.mkdir(parents=True, exist_ok=True)
+        for file in (ONNX_FILE, OPENVINO_FILE, PLAN_FILE):
+            (version / file).touch()
+        (group,) = config.instance_group
+        args = {
+            "model_config": json_format.MessageToJson(config, preserving_proto_field_name=True),
+            "model_repository": str(version.parent),
+            "model_version": "1",
+            "model_instance_kind": model_config_pb2.ModelInstanceGroup.Kind.Name(group.kind).removeprefix("KIND_"),
+            "model_instance_device_id": "0",
+        }
+        return read_model_config(args, ONNX_FILE)
+
+    return parse
+
+
+def test_every_network_is_there_in_every_profile() -> None:
+    assert sorted(spec.name for spec in MODELS) == NETWORKS
+    for name in NETWORKS:
+        assert {path.stem for path in (REPOSITORY / name / "configs").iterdir()} == {"cpu", "gpu", "tensorrt"}
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_networks_have_the_tensors_of_their_export(spec: ModelSpec) -> None:
     kinds = {"UINT8": model_config_pb2.TYPE_UINT8, "FP32": model_config_pb2.TYPE_FP32}
-    profiles = {path.stem for path in (REPOSITORY / name / "configs").glob("*.pbtxt")}
-    assert "cpu" in profiles
-    for path in (REPOSITORY / name).glob("**/*.pbtxt"):
+    for path in (REPOSITORY / spec.name).glob("**/*.pbtxt"):
         config = read(path)
         for declared, exported in ((config.input, spec.inputs), (config.output, spec.outputs)):
             assert [tensor.name for tensor in declared] == [tensor.name for tensor in exported]
             for tensor, export in zip(declared, exported, strict=True):
                 assert tensor.data_type == kinds[export.dtype]
                 shape = export.shape[1:] if config.max_batch_size else export.shape
-                assert len(tensor.dims) == len(shape)
-                for dim, size in zip(tensor.dims, shape, strict=True):
-                    assert dim == size if isinstance(size, int) else True
+                assert list(tensor.dims) == [size if isinstance(size, int) else -1 for size in shape]
+        assert bool(config.max_batch_size) == (spec.inputs[0].shape[0] == "N")
+        preferred = config.dynamic_batching.preferred_batch_size
+        assert max(preferred, default=0) in (0, config.max_batch_size)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_backends_know_every_key_of_the_cpu_profile(name: str, as_triton: AsTriton) -> None:
+    config = as_triton(name, "cpu")
+    assert config.file.name == OPENVINO_FILE
+    keys = openvino_keys.read_keys(config)
+    # What has one shape per item is compiled for it; what has not stays free.
+    assert keys.skip_dynamic_batch == (config.max_batch_size > 0 and -1 not in config.inputs[0].dims)
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_backends_know_every_key_of_the_gpu_profile(spec: ModelSpec, as_triton: AsTriton) -> None:
+    config = as_triton(spec.name, "gpu")
+    onnxruntime_keys.read_keys(config)
+    providers = dict(choose_providers(config, GPU_PROVIDERS))
+    shapes = profile(spec)
+    if shapes is None:
+        assert list(providers) == ["CUDAExecutionProvider", "CPUExecutionProvider"]
+        assert providers["CUDAExecutionProvider"]["cudnn_conv_algo_search"] == "HEURISTIC"
+        return
+    assert list(providers) == [*GPU_PROVIDERS, "CPUExecutionProvider"]
+    options = providers["TensorrtExecutionProvider"]
+    assert not {key for key in options if key.endswith(("fp16_enable", "bf16_enable", "int8_enable"))}
+    assert options["trt_engine_cache_path"].endswith(f"/{spec.name}"), "networks alike share the names of their engines"
+    for word, attribute in (("min", "smallest"), ("opt", "commonest"), ("max", "largest")):
+        wanted = (f"{shape.name}:{'x'.join(map(str, getattr(shape, attribute)))}" for shape in shapes)
+        assert options[f"trt_profile_{word}_shapes"] == ",".join(wanted)
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_profile_shapes_are_shapes_of_the_inputs(spec: ModelSpec) -> None:
+    shapes = profile(spec)
+    if shapes is None:
+        assert spec.role == "detector"
+        return
+    config = read(REPOSITORY / spec.name / "configs" / "gpu.pbtxt")
+    for attribute in ("smallest", "commonest", "largest"):
+        sizes: dict[str, int] = {}
+        for given, shape in zip(spec.inputs, shapes, strict=True):
+            assert given.name == shape.name
+            assert given.fits(getattr(shape, attribute), sizes)
+        assert sizes["N"] <= config.max_batch_size
+        assert all(side % 8 == 0 for word, side in sizes.items() if word != "N")
+    assert sizes["N"] == config.max_batch_size
+
+
+@pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
+def test_the_tensorrt_profile_is_the_gpu_profile_with_plans(spec: ModelSpec) -> None:
+    plans, graphs = (read(REPOSITORY / spec.name / "configs" / f"{chosen}.pbtxt") for chosen in ("tensorrt", "gpu"))
+    if profile(spec) is not None:
+        assert (plans.platform, plans.backend, plans.default_model_filename) == ("tensorrt_plan", "", PLAN_FILE)
+        plans.ClearField("platform")
+        plans.ClearField("default_model_filename")
+        plans.backend = graphs.backend
+        graphs.ClearField("optimization")
+    assert plans == graphs
+
+
+@pytest.mark.parametrize("chosen", ["config", "cpu", "gpu", "tensorrt"])
+def test_networks_of_a_role_are_configured_alike(chosen: str) -> None:
+    seen: dict[str, model_config_pb2.ModelConfig] = {}
+    for spec in MODELS:
+        folder = REPOSITORY / spec.name
+        config = read(folder / "config.pbtxt" if chosen == "config" else folder / "configs" / f"{chosen}.pbtxt")
+        for field in ("name", "input", "output"):
+            config.ClearField(field)
+        for accelerator in config.optimization.execution_accelerators.gpu_execution_accelerator:
+            for key in ("trt_engine_cache_path", *(f"trt_profile_{word}_shapes" for word in ("min", "opt", "max"))):
+                del accelerator.parameters[key]
+        assert seen.setdefault(spec.role, config) == config, spec.name
 
 
 def test_steps_fit_together() -> None:
