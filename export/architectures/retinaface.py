@@ -2,7 +2,8 @@
 
 Follows ``facexlib.detection.retinaface.RetinaFace('mobile0.25')`` (facexlib 0.3.0) and loads its state dict by the
 same key names; those of the classifier on top of the backbone are not needed and not kept there either.
-Another backbone is one more ``nn.Module`` that gives three feature maps at strides 8, 16 and 32.
+Another backbone is one more ``nn.Module`` that gives three feature maps at strides 8, 16 and 32, as in
+``retinaface_resnet50``. Behind the backbone, activations leak only with up to 64 channels, as in facexlib.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _conv_bn(inputs: int, outputs: int, *, kernel: int = 3, stride: int = 1, slo
         nn.BatchNorm2d(outputs),
     ]
     if slope is not None:
-        layers.append(nn.LeakyReLU(slope))
+        layers.append(nn.LeakyReLU(slope) if slope else nn.ReLU())
     return nn.Sequential(*layers)
 
 
