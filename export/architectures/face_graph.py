@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 def normalised(face: Tensor) -> Tensor:
     """UINT8 [N, H, W, 3] → FP32 [N, 3, H, W] in [-1, 1], as ``GFPGANer`` of gfpgan 1.3.8 prepares a face."""
-    return face.permute(0, 3, 1, 2).to(torch.float32) / 127.5 - 1.0
+    return face.to(torch.float32).permute(0, 3, 1, 2) / 127.5 - 1.0  # TensorRT takes UINT8 at a cast only
 
 
 def in_levels(restored: Tensor) -> Tensor:

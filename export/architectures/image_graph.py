@@ -18,7 +18,7 @@ class ImageGraph(nn.Module):
 
     def exact(self, image: Tensor) -> tuple[Tensor, ...]:
         """The result before rounding: FP32 [N, H', W', 3] in [0, 255]."""
-        planes = image.permute(0, 3, 1, 2).to(torch.float32) / 255.0
+        planes = image.to(torch.float32).permute(0, 3, 1, 2) / 255.0  # TensorRT takes UINT8 at a cast only
         restored = self.network(planes).clamp(0.0, 1.0)
         return (restored.permute(0, 2, 3, 1) * 255.0,)
 

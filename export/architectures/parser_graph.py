@@ -27,7 +27,7 @@ class ParserGraph(nn.Module):
 
     def exact(self, face: Tensor) -> tuple[Tensor, ...]:
         """The logits: FP32 [N, classes, 512, 512]."""
-        planes = face.permute(0, 3, 1, 2).to(torch.float32)
+        planes = face.to(torch.float32).permute(0, 3, 1, 2)  # TensorRT takes UINT8 at a cast only
         logits: Tensor = self.network((planes - self.mean) / self.deviation)
         return (logits,)
 
