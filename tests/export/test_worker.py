@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +12,18 @@ from pathlib import Path
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper
 
 import export.run
+from export.fingerprint import fingerprint
+from export.float_graph import FloatGraph
+from export.manifest import Manifest
 from export.models import model_spec
 from export.onnx_export import to_onnx
 from export.parity import check_parity
+from export.precision.forms import Forms
+from export.precisions import Aim
 from export.registry import weight_file
+from export.sources import Source
 from export.weights import seeded
 from export.worker import Job, export_model
 from limner.errors import CheckpointMismatch, ExportError
@@ -24,6 +31,7 @@ from limner.settings import PROJECT_ROOT
 
 SPEC = model_spec("realesrgan_x4")
 SOURCE = seeded(weight_file("RealESRGAN_x4plus.pth"), 0)
+AIM = Aim("fp32", "fp32")
 
 
 class Enlarge(torch.nn.Module):
@@ -46,7 +54,7 @@ class Sums(Enlarge):
         return self.exact(image)[0]
 
 
-EXAMPLES = (torch.arange(2 * 3 * 5 * 3, dtype=torch.uint8).reshape(2, 3, 5, 3),)
+EXAMPLES = ((torch.arange(2 * 3 * 5 * 3, dtype=torch.uint8).reshape(2, 3, 5, 3),),)
 
 
 @pytest.fixture(scope="module")
@@ -96,31 +104,65 @@ def test_untraceable_graph_is_refused() -> None:
         to_onnx(SPEC, Untraceable(), EXAMPLES[0])
 
 
-def test_full_disk_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = helper.make_graph([], "g", [], [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])])
-    monkeypatch.setattr("export.onnx_export.to_onnx", lambda *_: helper.make_model(graph))
-    monkeypatch.setattr("export.parity.check_parity", lambda *_: ())
-    (tmp_path / "file").touch()
-    with pytest.raises(ExportError, match=r"realesrgan_x4 could not be written .*LIMNER_DATA"):
-        export_model(SPEC, SOURCE, "fp32", tmp_path / "file")
+@pytest.mark.parametrize("half_written", ["model.onnx", "model.bin", "manifest.json"])
+def test_full_disk_is_explained(
+    half_written: str, enlarging: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever file the disk is full at: /dev/full takes no byte."""
+    monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, (), SOURCE))
+    monkeypatch.setattr(Path, "mkdir", lambda *_: None)
+    versioned = tmp_path / SPEC.version
+    os.mkdir(versioned)
+    folder = tmp_path if half_written == "manifest.json" else versioned
+    (folder / half_written).symlink_to("/dev/full")
+    with pytest.raises(ExportError, match=r"realesrgan_x4 could not be written \(.+\)\. Free .*LIMNER_DATA"):
+        export_model(SPEC, SOURCE, AIM, tmp_path)
+
+
+def test_files_and_their_hashes(tmp_path: Path, enlarging: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch) -> None:
+    parity = check_parity(SPEC, enlarging, Enlarge(offset=0.05), EXAMPLES)
+    monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, parity, SOURCE))
+    aim = Aim("auto", "fp32", "This CPU is slow.")
+    manifest = export_model(SPEC, SOURCE, aim, tmp_path)
+    assert Manifest.load(tmp_path) == manifest
+    assert [file["name"] for file in manifest.files] == ["model.bin", "model.onnx", "model.xml"]
+    for file in manifest.files:
+        content = (tmp_path / "1" / str(file["name"])).read_bytes()
+        assert (len(content), hashlib.sha256(content).hexdigest()) == (file["bytes"], file["sha256"])
+    assert manifest.bytes == sum(path.stat().st_size for path in (tmp_path / "1").iterdir())
+    assert (manifest.precision, manifest.requested, manifest.precision_reason) == ("fp32", "auto", aim.reason)
+    assert manifest.worst_error == parity[0].relative > 0
+
+
+def test_reason_of_the_quality_gate_comes_first(
+    tmp_path: Path, enlarging: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = Forms("fp32", ({"recipe": "mixed", "passed": False},), "INT8 did not pass.")
+    monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, (), SOURCE))
+    monkeypatch.setattr("export.precision.forms.write_forms", lambda *_: refused)
+    manifest = export_model(SPEC, SOURCE, Aim("auto", "int8"), tmp_path)
+    assert (manifest.precision, manifest.precision_reason) == ("fp32", "INT8 did not pass.")
+    assert manifest.quality == [{"recipe": "mixed", "passed": False}]
+    # It is what was tried that makes an export current, or the same attempt would be made at each start.
+    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, "int8") != fingerprint(SPEC, SOURCE, "fp32")
 
 
 def test_job_survives_the_pipe() -> None:
-    job = Job("realesrgan_x4", SOURCE, "fp32", "/somewhere")
+    job = Job("realesrgan_x4", SOURCE, Aim("auto", "int8", "why"), "/somewhere")
     assert Job.from_json(job.to_json()) == job
 
 
 def test_errors_cross_the_pipe(tmp_path: Path, x4plus_file: Path) -> None:
     source = seeded(weight_file("detection_mobilenet0.25_Final.pth"), 0)
-    wrong = Job("retinaface", type(source)("given", "x.pth", "0", source.file, path=str(x4plus_file)), "fp32", "/x")
+    given = Source("custom", "x.pth", "0", source.file, path=str(x4plus_file))
     with pytest.raises(CheckpointMismatch, match=r"x\.pth does not fit RetinaFace"):
-        export.run._run(wrong)
+        export.run._run(Job("retinaface", given, AIM, "/x"))
 
 
 def test_worker_that_dies_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Job, "to_json", lambda self: json.dumps({"model": "realesrgan_x4"}))
     with pytest.raises(ExportError, match=r"ended unexpectedly.*KeyError"):
-        export.run._run(Job("realesrgan_x4", SOURCE, "fp32", "/x"))
+        export.run._run(Job("realesrgan_x4", SOURCE, AIM, "/x"))
 
 
 def test_worker_ends_with_its_parent() -> None:
