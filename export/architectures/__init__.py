@@ -74,7 +74,9 @@ class Registered:
 
 ARCHITECTURES: dict[str, Registered] = {
     "bisenet": Registered("bisenet", ("common", "parser_graph")),
-    "codeformer": Registered("codeformer", ("common", "vqgan", "face_graph")),
+    "codeformer": Registered(
+        "codeformer", ("common", "vqgan", "codeformer_coder", "codeformer_predictor", "face_graph")
+    ),
     "gfpgan_clean": Registered("gfpgan", ("common", "modulated_conv", "face_graph")),
     "parsenet": Registered("parsenet", ("common", "parser_graph")),
     "restoreformer": Registered("restoreformer", ("common", "vqgan", "face_graph")),

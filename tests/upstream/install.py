@@ -42,7 +42,15 @@ IMPORTED = (
     "addict",
 )
 TORCHVISION = ("torchvision==0.28.0",)
-UPSTREAM = ("filterpy==1.4.5", "basicsr==1.4.2", "facexlib==0.3.0", "gfpgan==1.3.8", "realesrgan==0.3.0")
+UPSTREAM = (
+    "filterpy==1.4.5",
+    "basicsr==1.4.2",
+    "facexlib==0.3.0",
+    "gfpgan==1.3.8",
+    "realesrgan==0.3.0",
+    # CodeFormer's own code, unchanged but for the name of its imports; its authors publish no package.
+    "codeformer-pip==0.0.4",
+)
 
 
 def contents() -> str:
