@@ -12,9 +12,21 @@ SEED = 0
 @click.command("export")
 @click.argument("models", nargs=-1, metavar="[MODEL]...")
 @click.option("--all", "every", is_flag=True, help="Every model that Limner knows.")
-@click.option("--seeded", is_flag=True, help="Random weights in the official layout, for tests; needs --output. With --all, real ones where a package carries them.")
+@click.option(
+    "--seeded",
+    is_flag=True,
+    help="Random weights in the official layout, for tests; needs --output. "
+    "With --all, real ones where a package carries them.",
+)
 @click.option(
     "--weights", type=click.Path(path_type=Path), metavar="FILE", help="Your own checkpoint for the one MODEL named."
+)
+@click.option(
+    "--denoise",
+    type=float,
+    metavar="0-1",
+    help="How much noise the one MODEL removes, where it is published with two strengths: realesr_general_x4v3. "
+    "Default: 1, the most.",
 )
 @click.option(
     "--precision", type=click.Choice(["fp32", "fp16", "int8", "auto"]), help="Default: LIMNER_PRECISION, else auto."
@@ -26,7 +38,13 @@ SEED = 0
     help="Where to write; default: the folder that `limner serve` takes models from.",
 )
 def export(
-    models: tuple[str, ...], every: bool, seeded: bool, weights: Path | None, precision: str | None, output: Path | None
+    models: tuple[str, ...],
+    every: bool,
+    seeded: bool,
+    weights: Path | None,
+    denoise: float | None,
+    precision: str | None,
+    output: Path | None,
 ) -> None:
     """Export models for Triton, checked against PyTorch. MODEL may also be a weight file, such as GFPGANv1.3.
 
@@ -35,6 +53,10 @@ def export(
     """
     if weights is not None and (len(models) != 1 or every or seeded):
         raise click.UsageError("--weights goes with exactly one MODEL, and not with --all or --seeded.")
+    if denoise is not None and (len(models) != 1 or every or weights is not None):
+        raise click.UsageError("--denoise goes with exactly one MODEL, and not with --all or --weights.")
+    if denoise is not None and not 0 <= denoise <= 1:
+        raise click.UsageError("--denoise takes a number from 0 (keep the noise) to 1 (remove the most).")
     if seeded and output is None:
         raise click.UsageError("--seeded makes models that give no usable pictures: say where to, with --output DIR.")
     if seeded and not models and not every:
@@ -65,6 +87,7 @@ def export(
         seed=SEED if seeded else None,
         packaged_first=not models,
         given=weights,
+        denoise=denoise,
         lenient=not models,
     )
     print_manifests(carry_out(order, settings))

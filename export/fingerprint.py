@@ -28,7 +28,7 @@ TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf")
 def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
     """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch."""
     parts = {
-        "weights": [source.kind, source.sha256, source.file],
+        "weights": source.identity,
         "architecture": source.architecture,
         "code": _code_digest(source.architecture, precision),
         "inputs": [tensor.describe() for tensor in spec.inputs],

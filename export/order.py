@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from export.catalogue import build_catalog
@@ -18,7 +18,7 @@ from export.registry import WEIGHTS, WeightFile
 from export.run import export_into
 from export.sources import Source
 from export.store import ModelStore
-from export.weights import HASHES_FILE, WeightsFinder, given_file, seeded
+from export.weights import HASHES_FILE, WeightsFinder, given_file, seeded, with_denoise
 from limner.errors import ChecksumMismatch, WeightsError
 from limner.settings import Settings
 
@@ -41,6 +41,8 @@ class Order:
         seed: of random weights; None for real ones.
         packaged_first: with a seed, real weights all the same where an installed package carries them.
         given: a checkpoint to use for the only item.
+        denoise: share of the file that removes much noise in a blend of two, 0 to 1; None: no blend. Not with
+            ``given``.
         lenient: tell of models without weights and go on, instead of failing.
     """
 
@@ -49,6 +51,7 @@ class Order:
     seed: int | None = None
     packaged_first: bool = False
     given: Path | None = None
+    denoise: float | None = None
     lenient: bool = False
 
 
@@ -114,6 +117,15 @@ def carry_out(order: Order, settings: Settings, reporter: Reporter | None = None
 
 def _source(order: Order, item: Item, settings: Settings, finder: WeightsFinder, downloads: Downloader) -> Source:
     weight = item.weight or item.spec.files[0]
+    if order.denoise is not None:
+        parts = replace(order, denoise=None)
+        # Equal random weights would make a blend that cannot be told from either.
+        other = parts if parts.seed is None else replace(parts, seed=parts.seed + 1)
+
+        def find(wanted: WeightFile) -> Source:
+            return _source(parts if wanted == weight else other, Item(item.spec, wanted), settings, finder, downloads)
+
+        return with_denoise(weight, order.denoise, find)
     if order.seed is not None:
         packaged = finder.packaged(item.spec, weight) if order.packaged_first else None
         return packaged or seeded(weight, order.seed)

@@ -14,10 +14,11 @@ from export.fingerprint import fingerprint, tools_unchanged
 from export.models import MODELS, ModelSpec, model_spec
 from export.precisions import aim_of, check_servable
 from export.progress import Reporter
+from export.registry import weight_file
 from export.run import export_into
 from export.sources import Source
 from export.store import ModelStore
-from export.weights import WeightsFinder
+from export.weights import WeightsFinder, with_denoise
 from limner.catalog import Catalog
 from limner.errors import ChecksumMismatch, WeightsError
 from limner.settings import Settings
@@ -68,7 +69,7 @@ def _bring_up_to_date(
     with Downloader(settings, reporter) as downloads:
         for spec in stale:
             try:
-                source = finder.obtain(spec, downloads)
+                source = _obtain(spec, store, finder, downloads)
             except ChecksumMismatch:
                 raise
             except WeightsError as error:
@@ -77,6 +78,17 @@ def _bring_up_to_date(
                 continue
             export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
     return problems
+
+
+def _obtain(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, downloads: Downloader) -> Source:
+    """The best weights that can be had; where the export that is there is a blend, blended with the same share."""
+    manifest = store.manifest(spec.name)
+    exported = Source.from_manifest(manifest.source) if manifest is not None else None
+    if exported is None or exported.second is None:
+        return finder.obtain(spec, downloads)
+    return with_denoise(
+        weight_file(exported.file), exported.denoise, lambda weight: finder.obtain(spec, downloads, only=weight)
+    )
 
 
 def _looked_after(settings: Settings, store: ModelStore) -> list[ModelSpec]:
@@ -107,10 +119,10 @@ def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, setti
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:
     """What the model should be made of, without a look at the network; None where that takes one.
 
-    A checkpoint that was given by hand stays. So does the export of a published file that was deleted since, and that
-    of a package that is not installed any more: serving needs neither.
+    A checkpoint that was given by hand stays, and so does a blend that was asked for. So does the export of a published
+    file that was deleted since, and that of a package that is not installed any more: serving needs neither.
     """
-    if exported.kind == "given":
+    if exported.kind == "given" or exported.second is not None:
         return exported
     for weight in spec.files:
         if (found := finder.on_disk(weight)) is not None:

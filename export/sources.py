@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from export.architectures import architecture, published_graph
+from export.blend import blend
 from export.packaged import PACKAGED
 from export.registry import weight_file
 from limner.catalog import CatalogEntry
@@ -27,12 +28,14 @@ class Source:
     Attributes:
         kind: ``official``: the published file; ``custom``: another one under its name in ``LIMNER_WEIGHTS``;
             ``given``: named on the command line; ``packaged``: from an installed package; ``seeded``: random.
-        label: the file's name, or the package with its version.
+        label: the file's name, or the package with its version; and the share of a blend.
         sha256: of the file; of seeded weights, of the seed.
         file: the official file that it is or stands in for, which tells network and layout.
         path: of the file on disk, where it is one.
         package: name in ``export.packaged``, where it is one.
         seed: of seeded weights.
+        second: what these weights are blended with, as ``export.blend`` says.
+        denoise: the share of these weights in the blend, 0 to 1; the rest is the second's.
     """
 
     kind: Kind
@@ -42,11 +45,13 @@ class Source:
     path: str | None = None
     package: str | None = None
     seed: int = 0
+    second: Source | None = None
+    denoise: float = 1.0
 
     @property
     def custom(self) -> bool:
         """Whether these are other weights than the published ones."""
-        return self.kind in ("custom", "given", "seeded")
+        return self.kind in ("custom", "given", "seeded") or (self.second is not None and self.second.custom)
 
     @property
     def variant(self) -> str:
@@ -66,6 +71,16 @@ class Source:
             return f"the owner's; the published file's is {weight_file(self.file).licence}"
         return weight_file(self.file).licence
 
+    @property
+    def identity(self) -> list[object]:
+        """What tells these weights from others, for the fingerprint."""
+        own: list[object] = [self.kind, self.sha256, self.file]
+        return own if self.second is None else [*own, self.denoise, *self.second.identity]
+
+    def blended(self, second: Source, denoise: float) -> Source:
+        """These weights with the share ``denoise``, and ``second`` with the rest."""
+        return replace(self, label=f"{self.label}, denoise {denoise:g}", second=second, denoise=denoise)
+
     def describe(self) -> dict[str, object]:
         """Its entry in a manifest; :meth:`from_manifest` reads it."""
         return asdict(self) | {"licence": self.licence, "non_commercial": weight_file(self.file).non_commercial}
@@ -73,15 +88,21 @@ class Source:
     @staticmethod
     def from_manifest(entry: dict[str, object]) -> Source:
         fields = {key: value for key, value in entry.items() if key in Source.__dataclass_fields__}
+        if isinstance(second := fields.get("second"), dict):
+            fields["second"] = Source.from_manifest(second)
         return Source(**fields)  # type: ignore[arg-type]
 
     def load(self) -> StateDict:
         """The state dict in the official layout. Imports PyTorch.
 
         Raises:
-            CheckpointMismatch: where the file is damaged, unsafe or holds another network.
+            CheckpointMismatch: where the file is damaged, unsafe or holds another network, or where the second file
+                holds another than the first.
             WeightsError: where a package is missing.
         """
+        if self.second is not None:
+            first = replace(self, second=None)
+            return blend(first.load(), self.second.load(), self.denoise, (self.file, self.second.file))
         if self.kind == "packaged" and self.package is not None:
             return PACKAGED[self.package].read()
         if self.kind == "seeded":

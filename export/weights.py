@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from export.blend import weak_denoiser
 from export.download import Downloader
 from export.hashing import HashMemory
 from export.models import ModelSpec
 from export.packaged import PACKAGED
-from export.registry import WeightFile
+from export.registry import WeightFile, weight_file
 from export.sources import Source
 from limner.errors import ChecksumMismatch, DownloadFailed, WeightsError
 from limner.settings import Settings
@@ -130,3 +131,19 @@ def seeded(weight: WeightFile, seed: int) -> Source:
     """Random weights for the network of ``weight``."""
     digest = hashlib.sha256(f"limner seed {seed}".encode()).hexdigest()
     return Source("seeded", f"seeded weights (seed {seed})", digest, weight.file, seed=seed)
+
+
+def with_denoise(weight: WeightFile, denoise: float, find: Callable[[WeightFile], Source]) -> Source:
+    """The weights of ``weight``, blended with those that remove little noise.
+
+    Args:
+        weight: the file that removes much noise.
+        denoise: its share, 0 to 1; with 1 the other file is not needed.
+        find: gives the weights of a published file.
+
+    Raises:
+        WeightsError: where there is no other file, or as ``find``.
+    """
+    weak = weight_file(weak_denoiser(weight.file))
+    source = find(weight)
+    return source if denoise == 1 else source.blended(find(weak), denoise)
