@@ -1,0 +1,97 @@
+"""FP16 for GPUs: kept only where it passes the quality gate, by what it computes, not by how it looks on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+import onnxruntime
+
+from export.models import ModelSpec
+from export.precision.forms import ONNX_FILE, Forms
+from export.precision.gate import Limits, Outputs, judge
+from export.precision.half import Recipe, emulated, in_half
+from export.precision.samples import Inputs, evaluation_inputs
+from limner.catalog import Role
+from limner.errors import ExportError
+
+RECIPES = (
+    Recipe("FP16"),
+    Recipe(
+        "FP16, norms and softmax in FP32",
+        kept=(
+            *("Div", "Erf", "Exp", "GroupNormalization", "InstanceNormalization", "LayerNormalization", "Pow"),
+            *("Reciprocal", "ReduceL2", "ReduceMax", "ReduceMean", "ReduceSum", "ReduceSumSquare", "Softmax", "Sqrt"),
+        ),
+    ),
+)
+"""What is tried, in order: the fastest first."""
+
+LIMITS: Mapping[Role, Limits] = {
+    "background": Limits({"psnr_mean": 40.0, "psnr_worst": 36.0}),
+    "face_restorer": Limits({"psnr_mean": 40.0, "psnr_worst": 36.0}),
+    "parser": Limits({"agreement": 0.995}),
+    "identity": Limits({"cosine_worst": 0.999}),
+    "detector": Limits({"box_iou_worst": 0.95, "score_agreement": 0.99}),
+}
+"""The least that FP16 must reach against FP32. A face that became a flat colour has some 10 dB."""
+
+
+def write_fp16(spec: ModelSpec, model: onnx.ModelProto, folder: Path) -> Forms:
+    """Write ``model.onnx`` in FP16 by the first recipe that passes the gate, or in FP32 where none does.
+
+    Args:
+        spec: the model; its role decides on the limits.
+        model: its graph in FP32. It stays as it is.
+        folder: where to.
+
+    Raises:
+        ExportError: where ONNX Runtime refuses the graph.
+        OSError: where the disk is full.
+    """
+    pictures = evaluation_inputs(spec)
+    references = run(spec, model, pictures)
+    limits = LIMITS[spec.role]
+    tried: list[dict[str, object]] = []
+    for recipe in RECIPES:
+        halved = in_half(model, recipe)
+        run(spec, halved, ())  # types that do not fit together are found here, not on the GPU
+        verdict = judge(spec, references, run(spec, emulated(halved), pictures), limits)
+        tried.append(
+            {
+                "recipe": recipe.name,
+                "figures": verdict.figures,
+                "limits": dict(limits.minima),
+                "pictures": len(pictures),
+                "passed": verdict.passed,
+            }
+        )
+        if verdict.passed:
+            (folder / ONNX_FILE).write_bytes(halved.SerializeToString())
+            return Forms("fp16", tuple(tried))
+    (folder / ONNX_FILE).write_bytes(model.SerializeToString())
+    short = [
+        f"{name} {verdict.figures[name]:.3g} instead of {least:g}"
+        for name, least in limits.minima.items()
+        if not verdict.figures[name] >= least
+    ]
+    return Forms("fp32", tuple(tried), f"FP16 did not pass the quality gate: {', '.join(short)}.")
+
+
+def run(spec: ModelSpec, model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Outputs]:
+    """What a graph gives on this CPU.
+
+    Raises:
+        ExportError: where ONNX Runtime refuses it.
+    """
+    names = [given.name for given in spec.inputs]
+    outputs = [output.name for output in spec.outputs]
+    try:
+        session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+        return [tuple(session.run(outputs, dict(zip(names, given, strict=True)))) for given in inputs]
+    except Exception as error:  # ONNX Runtime raises many kinds
+        raise ExportError(
+            f"{spec.name} could not be run in ONNX Runtime ({type(error).__name__}). "
+            "Check that the pinned version of onnxruntime is installed (limner doctor), or use --precision fp32."
+        ) from error
