@@ -18,39 +18,44 @@ _PIPED_WIDTH = 240
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print ``rows`` under ``columns``; only the last column is broken into lines where room is short."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_PIPED_WIDTH)
     table = Table(box=SIMPLE)
     for column in columns[:-1]:
         table.add_column(column, no_wrap=True)
     table.add_column(columns[-1])
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    console.print(table)
+    _console().print(table)
 
 
 def print_manifests(manifests: Iterable[Manifest]) -> None:
     """Take exports as they are finished; at the end print a table of them, with what kept a precision from passing."""
-    rows = []
-    notes = []
+    done = list(manifests)
+    print_table(
+        ("model", "network", "precision", "MB", "FP32 error", "quality", "weights"),
+        [
+            (manifest.model, manifest.variant, *export_figures(manifest), str(manifest.source["label"]))
+            for manifest in done
+        ],
+    )
+    print_reasons(done)
+
+
+def export_figures(manifest: Manifest) -> tuple[str, str, str, str]:
+    """What an export came to: precision, size of its files in MB, error against PyTorch, the gate's figures."""
+    megabytes, error = f"{manifest.bytes / 1e6:.1f}", f"{manifest.worst_error:.1e}"
+    return manifest.precision, megabytes, error, _quality(manifest)
+
+
+def print_reasons(manifests: Iterable[Manifest]) -> None:
+    """One line for each model that has another precision than was asked for."""
     for manifest in manifests:
-        rows.append(
-            (
-                manifest.model,
-                manifest.variant,
-                manifest.precision,
-                f"{manifest.bytes / 1e6:.1f}",
-                f"{manifest.worst_error:.1e}",
-                _quality(manifest),
-                str(manifest.source["label"]),
-            )
-        )
         if manifest.precision_reason:
-            notes.append(f"{manifest.model}: {manifest.precision_reason}")
-    print_table(("model", "network", "precision", "MB", "FP32 error", "quality", "weights"), rows)
-    for note in notes:
-        Console(width=_PIPED_WIDTH).print(Text(note))
+            _console().print(Text(f"{manifest.model}: {manifest.precision_reason}"))
+
+
+def _console() -> Console:
+    console = Console()
+    return console if console.is_terminal else Console(width=_PIPED_WIDTH)
 
 
 def _quality(manifest: Manifest) -> str:

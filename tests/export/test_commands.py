@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,9 @@ from cli.export_command import export
 from cli.models_command import models
 from cli.weights_command import weights
 from export.registry import WEIGHTS
+from export.store import ModelStore
 from limner.catalog import CATALOG_FILE, Catalog
-from limner.errors import CheckpointMismatch, DownloadFailed, ExportError, WeightsError
+from limner.errors import CheckpointMismatch, DownloadFailed, ExportError, SettingsError, WeightsError
 from limner.settings import Settings, get_settings
 
 
@@ -37,8 +39,11 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
 
 def test_seeded_export(call, tmp_path: Path) -> None:
     output = tmp_path / "seeded"
-    result = call(export, "retinaface", "--seeded", "--output", output)
-    assert result.stdout.startswith("retinaface\tfp32\t1.7 MB\tlargest error ")
+    result = call(export, "detection_mobilenet0.25_Final", "--seeded", "--precision", "int8", "--output", output)
+    assert [cell.split()[:3] for cell in result.stdout.splitlines() if "seeded" in cell] == [
+        ["retinaface", "detection_mobilenet0.25_Final", "fp32"]
+    ]
+    assert "retinaface: This model is not offered in INT8." in result.stdout
     manifest = json.loads((output / "retinaface" / "manifest.json").read_text())
     assert (manifest["source"]["kind"], manifest["custom"]) == ("seeded", True)
     (entry,) = Catalog.load(output / CATALOG_FILE).available("detector")
@@ -50,8 +55,8 @@ def test_seeded_export(call, tmp_path: Path) -> None:
 def test_own_checkpoint(call, tmp_path: Path, mobilenet_file: Path) -> None:
     mine = tmp_path / "mine.pth"
     mine.write_bytes(mobilenet_file.read_bytes())
-    call(export, "retinaface", "--weights", mine)
-    settings = Settings(data=tmp_path / "data", offline=True)
+    call(export, "retinaface", "--weights", mine, "--precision", "fp32")
+    settings = Settings(data=tmp_path / "data", offline=True, precision="fp32")
     (entry,) = Catalog.load(settings.models_dir / CATALOG_FILE).available("detector")
     assert (entry.source, entry.custom) == ("mine.pth", True)
     assert "the owner's" in (entry.licence or "")
@@ -61,7 +66,26 @@ def test_own_checkpoint(call, tmp_path: Path, mobilenet_file: Path) -> None:
 
     prepare(settings, models=["retinaface"])
     assert (settings.models_dir / "retinaface" / "manifest.json").stat().st_mtime_ns == stamp
-    assert "(custom)" in call(models).stdout
+    line, *_ = [line.split() for line in call(models).stdout.splitlines() if "mine.pth" in line]
+    assert line[:5] == ["detector", "retinaface", "detection_mobilenet0.25_Final", "(custom)", "fp32"]
+
+
+def test_models_shows_what_the_manifests_hold(call, exported: Settings) -> None:
+    manifest = ModelStore(exported.models_dir).manifest("retinaface")
+    assert manifest is not None
+    known = {"quality": [{"figures": {"psnr": 3}}, {"figures": {"psnr_mean": 38.217}}], "precision_reason": "It is so."}
+    changed = replace(manifest, **known)
+    (exported.models_dir / "retinaface" / "manifest.json").write_text(changed.to_json())
+    shown = call(models).stdout
+    (line,) = [line for line in shown.splitlines() if " retinaface " in line]
+    assert f" fp32 {manifest.bytes / 1e6:.1f} {manifest.worst_error:.1e} psnr_mean 38.22 " in " ".join(line.split())
+    assert manifest.source["label"] in line
+    assert line.rstrip().endswith("MIT")
+    assert "retinaface: It is so." in shown
+    reasons = [line.split() for line in shown.splitlines() if "has not been exported" in line]
+    assert ["face_restorer", "gfpgan"] in [words[:2] for words in reasons]
+    (exported.models_dir / "retinaface" / "1" / "model.bin").unlink()
+    assert " damaged " in call(models).stdout
 
 
 @pytest.mark.parametrize(
@@ -83,10 +107,11 @@ def test_misuse_is_explained(arguments, what: str, call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error", "what"),
     [
-        (["gfpgan"], ExportError, "not supported by this version"),
+        (["gfpgan"], DownloadFailed, r"GFPGANv1\.4\.pth is not in LIMNER_WEIGHTS"),
+        (["GFPGANv1.3"], DownloadFailed, r"GFPGANv1\.3\.pth is not in LIMNER_WEIGHTS"),
+        (["codeformer"], WeightsError, r"codeformer\.pth is fetched only when asked for .*--accept-licence"),
         (["nosuch"], ExportError, "no model that Limner knows"),
-        (["retinaface", "--precision", "int8"], ExportError, "Precision int8 is not supported.*fp32"),
-        (["--all", "--precision", "fp16"], ExportError, "Precision fp16"),
+        (["--all", "--precision", "fp16"], SettingsError, "LIMNER_PRECISION=fp16 does not go with LIMNER_PROFILE=cpu"),
         (["retinaface", "--weights", "gone.pth"], WeightsError, r"gone\.pth does not exist"),
         (["realesrgan_x2"], DownloadFailed, r"RealESRGAN_x2plus\.pth is not in LIMNER_WEIGHTS"),
     ],
@@ -97,7 +122,7 @@ def test_errors_name_the_remedy(arguments, error, what: str, call) -> None:
 
 
 def test_checkpoint_of_another_network(call, x4plus_file: Path, tmp_path: Path) -> None:
-    with pytest.raises(CheckpointMismatch, match=r"RealESRGAN_x4plus\.pth does not fit RetinaFace"):
+    with pytest.raises(CheckpointMismatch, match=r"RealESRGAN_x4plus\.pth holds weights of another network"):
         call(export, "retinaface", "--weights", x4plus_file)
     assert not (tmp_path / "data" / "models" / "retinaface").exists()
 
@@ -118,10 +143,20 @@ def test_weights_pull(call) -> None:
         call(weights, "pull", "codeformer")
     with pytest.raises(DownloadFailed, match=r"codeformer\.pth.*LIMNER_OFFLINE"):
         call(weights, "pull", "codeformer", "--accept-licence")
-    with pytest.raises(DownloadFailed, match=r"detection_mobilenet0\.25_Final\.pth"):
+    with pytest.raises(DownloadFailed, match=r"detection_Resnet50_Final\.pth"):
         call(weights, "pull")
+    with pytest.raises(DownloadFailed, match=r"GFPGANv1\.4\.pth"):
+        call(weights, "pull", "gfpgan")
     with pytest.raises(WeightsError, match="nosuch"):
         call(weights, "pull", "nosuch")
+
+
+def test_licences_of_what_is_fetched_are_told_in_a_line(call, monkeypatch) -> None:
+    """Only what is for those who ask needs a yes; the rest of the non-commercial files are named."""
+    monkeypatch.setattr("export.download.Downloader.fetch", lambda *_: None)
+    said = call(weights, "pull", "gfpgan", "retinaface").stderr
+    assert "GFPGANv1.4.pth is for non-commercial use: Apache-2.0; its LICENSE embeds" in said
+    assert "detection_Resnet50_Final.pth is for" not in said
 
 
 def test_models_before_any_export(call) -> None:

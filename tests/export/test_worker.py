@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -110,9 +109,9 @@ def test_full_disk_is_explained(
 ) -> None:
     """Whichever file the disk is full at: /dev/full takes no byte."""
     monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, (), SOURCE))
-    monkeypatch.setattr(Path, "mkdir", lambda *_: None)
     versioned = tmp_path / SPEC.version
-    os.mkdir(versioned)
+    versioned.mkdir()
+    monkeypatch.setattr(Path, "mkdir", lambda *_: None)
     folder = tmp_path if half_written == "manifest.json" else versioned
     (folder / half_written).symlink_to("/dev/full")
     with pytest.raises(ExportError, match=r"realesrgan_x4 could not be written \(.+\)\. Free .*LIMNER_DATA"):
