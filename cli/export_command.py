@@ -32,6 +32,11 @@ SEED = 0
     "--precision", type=click.Choice(["fp32", "fp16", "int8", "auto"]), help="Default: LIMNER_PRECISION, else auto."
 )
 @click.option(
+    "--tensorrt",
+    is_flag=True,
+    help="Also build TensorRT plans, for this machine's GPU; as with LIMNER_PROFILE=tensorrt.",
+)
+@click.option(
     "--output",
     type=click.Path(file_okay=False, path_type=Path),
     metavar="DIR",
@@ -44,6 +49,7 @@ def export(
     weights: Path | None,
     denoise: float | None,
     precision: str | None,
+    tensorrt: bool,
     output: Path | None,
 ) -> None:
     """Export models for Triton, checked against PyTorch. MODEL may also be a weight file, such as GFPGANv1.3.
@@ -71,6 +77,8 @@ def export(
     settings = get_settings()
     if precision is not None:
         settings = settings.model_copy(update={"precision": precision})
+    if tensorrt:
+        settings = settings.model_copy(update={"profile": "tensorrt"})
     folder = output or settings.models_dir
     if not models and not every and output is None:
         prepare(settings)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 
@@ -14,19 +15,25 @@ from export.sources import Source
 from limner import __version__
 
 _HERE = Path(__file__).parent
-_SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/forms.py")
+_SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/forms.py", "precision/value_names.py")
 _PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
     "fp32": ("openvino_ir.py",),
-    "fp16": ("fp16.py", "gate.py", "samples.py", "degrade.py"),
+    "fp16": ("fp16.py", "half.py", "gate.py", "samples.py", "degrade.py"),
     "int8": ("openvino_ir.py", "int8.py", "recipes.py", "gate.py", "samples.py", "degrade.py"),
 }
 """In ``export/precision/``: what decides on the bytes of each form."""
 
+_PLAN_SOURCES = ("precision/tensorrt.py", "tensorrt_profiles.py")
+_TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
+
 TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf")
 
 
-def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
-    """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch."""
+def fingerprint(spec: ModelSpec, source: Source, precision: Precision, *, plan: bool = False) -> str:
+    """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch.
+
+    With a ``plan``, over the installed TensorRT as well, which must be that of the server.
+    """
     parts = {
         "weights": source.identity,
         "architecture": source.architecture,
@@ -37,18 +44,14 @@ def fingerprint(spec: ModelSpec, source: Source, precision: Precision) -> str:
         "precision": precision,
         "version": spec.version,
     }
+    if plan:
+        parts["plan"] = [_digest(_HERE / name for name in _PLAN_SOURCES), *_installed(_TENSORRT).items()]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def tool_versions() -> dict[str, str]:
     """Versions of what takes part in an export, as far as it is installed. Imports none of it."""
-    versions = {"limner": __version__}
-    for name in TOOLS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return versions
+    return {"limner": __version__, **_installed(TOOLS)}
 
 
 def tools_unchanged(recorded: dict[str, str]) -> bool:
@@ -64,7 +67,21 @@ def _code_digest(architecture: str, precision: Precision) -> str:
         *(_HERE / name for name in _SHARED_SOURCES),
         *(_HERE / "precision" / name for name in _PRECISION_SOURCES[precision]),
     ]
+    return _digest(files)
+
+
+def _digest(files: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def _installed(names: Iterable[str]) -> dict[str, str]:
+    versions = {}
+    for name in names:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -34,11 +34,13 @@ class Aim:
         requested: the setting it follows from.
         precision: what is tried; the quality gate may still fall back to FP32.
         reason: one sentence where it is not the obvious consequence of ``requested``.
+        plan: whether a TensorRT plan is built for the GPU of this machine too.
     """
 
     requested: Requested
     precision: Precision
     reason: str | None = None
+    plan: bool = False
 
 
 def aim_at(requested: Requested, offered: tuple[Precision, ...], profile: Profile, *, int8_is_fast: bool) -> Aim:
@@ -61,7 +63,8 @@ def aim_at(requested: Requested, offered: tuple[Precision, ...], profile: Profil
 
 def aim_of(settings: Settings, offered: tuple[Precision, ...]) -> Aim:
     """What the settings mean for a model on this machine."""
-    return aim_at(settings.precision, offered, settings.profile, int8_is_fast=runs_int8_fast())
+    aim = aim_at(settings.precision, offered, settings.profile, int8_is_fast=runs_int8_fast())
+    return replace(aim, plan=settings.profile == "tensorrt")
 
 
 def check_servable(settings: Settings) -> None:

@@ -113,7 +113,8 @@ def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, setti
     source = _wanted(spec, exported, finder)
     if source is None:
         return False
-    return fingerprint(spec, source, aim_of(settings, spec.precisions).precision) == manifest.fingerprint
+    aim = aim_of(settings, spec.precisions)
+    return fingerprint(spec, source, aim.precision, plan=aim.plan) == manifest.fingerprint
 
 
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:

@@ -53,11 +53,17 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
     from export.float_graph import float_graph  # noqa: PLC0415 - heavy, and not there before an export is needed
     from export.precision.forms import write_forms  # noqa: PLC0415
 
+    if aim.plan:
+        from export.precision.tensorrt import require_tensorrt, write_plan  # noqa: PLC0415
+
+        require_tensorrt()
     graph = float_graph(spec, source)
     versioned = folder / spec.version
     try:
         versioned.mkdir()
         forms = write_forms(spec, graph.model, aim.precision, versioned)
+        if aim.plan:
+            write_plan(spec, versioned)
         manifest = Manifest(
             model=spec.name,
             role=spec.role,
@@ -76,7 +82,7 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
             quality=list(forms.quality),
             tools=tool_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            fingerprint=fingerprint(spec, graph.source, aim.precision),
+            fingerprint=fingerprint(spec, graph.source, aim.precision, plan=aim.plan),
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
     except OSError as error:

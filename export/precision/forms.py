@@ -2,6 +2,7 @@
 
     model.onnx              every precision: FP32, or FP16; read by the backend ``onnxruntime``
     model.xml, model.bin    ``fp32`` and ``int8``: read by the backend ``openvino``
+    model.plan              where it was asked for, by ``export.precision.tensorrt``
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 import onnx
 
 from export.models import ModelSpec
+from export.precision.value_names import named_by_content
 from export.precisions import Precision
 
 ONNX_FILE = "model.onnx"
@@ -41,6 +43,7 @@ def write_forms(spec: ModelSpec, model: onnx.ModelProto, wanted: Precision, fold
         ExportError: where a tool fails.
         OSError: where the disk is full.
     """
+    model = named_by_content(model)
     if wanted == "fp16":
         from export.precision.fp16 import write_fp16  # noqa: PLC0415 - each precision brings its own tools
 
