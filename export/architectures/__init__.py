@@ -83,9 +83,9 @@ ARCHITECTURES: dict[str, Registered] = {
     "retinaface_mobilenet": Registered("retinaface", ("common", "retinaface_graph")),
     "retinaface_resnet50": Registered("retinaface_resnet50", ("common", "retinaface", "retinaface_graph")),
     "rrdbnet": Registered("rrdbnet", ("common", "image_graph")),
-    "sface_onnx": Registered("sface", (), published_onnx=True),
+    "sface_onnx": Registered("sface", ("sface_seeded",), published_onnx=True),
     "srvggnet": Registered("srvggnet", ("common", "image_graph")),
-    "swinir": Registered("swinir", ("common", "image_graph")),
+    "swinir": Registered("swinir", ("common", "windows", "image_graph")),
 }
 
 

@@ -1,8 +1,8 @@
 """Writes the files of a model in the wanted precision, or in FP32 where that fails its quality gate.
 
-    model.onnx              every precision: FP32, or FP16; read by the backend ``onnxruntime``
-    model.xml, model.bin    ``fp32`` and ``int8``: read by the backend ``openvino``
-    model.plan              where it was asked for, by ``export.precision.tensorrt``
+model.onnx              every precision: FP32, or FP16; read by the backend ``onnxruntime``
+model.xml, model.bin    ``fp32`` and ``int8``: read by the backend ``openvino``
+model.plan              where it was asked for, by ``export.precision.tensorrt``
 """
 
 from __future__ import annotations

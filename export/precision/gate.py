@@ -40,9 +40,7 @@ class Verdict:
     passed: bool
 
 
-def judge(
-    spec: ModelSpec, references: Sequence[Outputs], results: Sequence[Outputs], limits: Limits
-) -> Verdict:
+def judge(spec: ModelSpec, references: Sequence[Outputs], results: Sequence[Outputs], limits: Limits) -> Verdict:
     """Compare ``results`` with the ``references`` of FP32, picture by picture.
 
     Figures by role. Background and face restorer: ``psnr_mean`` and ``psnr_worst`` in dB, ``ssim`` (mean). Parser:

@@ -25,7 +25,10 @@ Inputs = tuple[NDArray[np.uint8] | NDArray[np.float32], ...]
 """One array for each declared input, with a batch axis of 1 where there is one."""
 
 TILE = 128
-"""Side of the tiles, in pixels."""
+"""Side of the tiles to judge by, in pixels."""
+
+CALIBRATION_TILE = 64
+"""Side of those to calibrate on: four times faster, and a quarter of the memory, than with 128."""
 
 _CALIBRATION_SEED = 11
 _EVALUATION_SEED = 12
@@ -111,12 +114,13 @@ def _small_faces() -> NDArray[np.float32]:
 
 def _tiles(random: np.random.Generator, *, judged: bool) -> Iterator[UInt8]:
     photos = _judged_photographs() if judged else _photographs()
+    side = TILE if judged else CALIBRATION_TILE
     found = 0
     for photo in cycle(photos):
         small = damaged(photo, draw_damage(random, max_shrink=2.0), random)
         height, width = small.shape[:2]
-        y, x = int(random.integers(height - TILE + 1)), int(random.integers(width - TILE + 1))
-        yield np.ascontiguousarray(small[y : y + TILE, x : x + TILE])
+        y, x = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
+        yield np.ascontiguousarray(small[y : y + side, x : x + side])
         found += 1
         if found == (_TILES // 3 if judged else _TILES):
             return

@@ -1,0 +1,110 @@
+"""INT8 for CPUs: post-training quantisation with NNCF, kept only where it passes the quality gate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nncf
+import numpy as np
+import openvino
+from nncf.quantization.advanced_parameters import OverflowFix
+
+from export.models import ModelSpec
+from export.precision.forms import OPENVINO_FILE, Forms
+from export.precision.gate import Outputs, judge
+from export.precision.openvino_ir import write_openvino
+from export.precision.recipes import LIMITS, Recipe, recipes_for
+from export.precision.samples import Inputs, calibration_inputs, evaluation_inputs
+from limner.errors import ExportError
+
+_RUN = {"INFERENCE_PRECISION_HINT": "f32"}
+_SUMS = ["Add", "Multiply"]
+
+
+def write_int8(spec: ModelSpec, float_model: Any, folder: Path) -> Forms:
+    """Write ``model.xml`` in INT8 by the first recipe that passes the gate, or in FP32 where none does.
+
+    Args:
+        spec: the model; its role decides on recipes and limits.
+        float_model: an ``openvino.Model`` in FP32. It stays as it is.
+        folder: where to.
+
+    Raises:
+        ExportError: where NNCF fails.
+        OSError: where the disk is full.
+    """
+    pictures = evaluation_inputs(spec)
+    references = run(float_model, pictures)
+    tried: list[dict[str, object]] = []
+    for recipe in recipes_for(spec):
+        quantised = quantise(spec, float_model, recipe)
+        verdict = judge(spec, references, run(quantised, pictures), LIMITS[spec.role])
+        tried.append(
+            {
+                "recipe": recipe.name,
+                "figures": verdict.figures,
+                "limits": dict(LIMITS[spec.role].minima),
+                "pictures": len(pictures),
+                "passed": verdict.passed,
+            }
+        )
+        if verdict.passed:
+            write_openvino(quantised, folder / OPENVINO_FILE)
+            return Forms("int8", tuple(tried))
+    write_openvino(float_model, folder / OPENVINO_FILE)
+    short = [
+        f"{name} {verdict.figures[name]:.3g} instead of {least:g}"
+        for name, least in LIMITS[spec.role].minima.items()
+        if not verdict.figures[name] >= least
+    ]
+    return Forms("fp32", tuple(tried), f"INT8 did not pass the quality gate: {', '.join(short)}.")
+
+
+def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
+    """A quantised copy of an ``openvino.Model``.
+
+    Raises:
+        ExportError: where NNCF fails.
+    """
+    nncf.set_log_level(logging.ERROR)
+    names = [given.name for given in spec.inputs]
+    inputs = [dict(zip(names, sample, strict=True)) for sample in calibration_inputs(spec)]
+    preset = nncf.QuantizationPreset.PERFORMANCE if recipe.symmetric else nncf.QuantizationPreset.MIXED
+    try:
+        return nncf.quantize(
+            float_model,
+            nncf.Dataset(inputs),
+            preset=preset,
+            subset_size=len(inputs),
+            fast_bias_correction=not recipe.exact_bias,
+            ignored_scope=nncf.IgnoredScope(
+                names=_kept(float_model, recipe), types=_SUMS if recipe.float_sums else [], validate=False
+            ),
+            # Only CPUs with VNNI or AMX are given INT8; their sums of 8-bit products do not overflow.
+            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.DISABLE),
+        )
+    except Exception as error:  # NNCF and OpenVINO raise many kinds
+        raise ExportError(
+            f"{spec.name} could not be quantised ({type(error).__name__}). "
+            "Check that the pinned version of nncf is installed (limner doctor), or use --precision fp32."
+        ) from error
+
+
+def run(model: Any, inputs: Sequence[Inputs]) -> list[Outputs]:
+    """What an ``openvino.Model`` gives on this CPU, as the CPU profile runs it."""
+    compiled = openvino.Core().compile_model(model, "CPU", _RUN)
+    return [tuple(np.array(value) for value in compiled(list(sample), share_inputs=True).values()) for sample in inputs]
+
+
+def _kept(model: Any, recipe: Recipe) -> list[str]:
+    """Names of the convolutions that stay in FP32, in the order of computation."""
+    convolutions = [
+        node.get_friendly_name()
+        for node in model.get_ordered_ops()
+        if node.get_type_name() in ("Convolution", "GroupConvolution", "ConvolutionBackpropData")
+    ]
+    last = convolutions[len(convolutions) - recipe.keep_last :]
+    return [*convolutions[: recipe.keep_first], *last]

@@ -1,0 +1,97 @@
+"""INT8: quantised where it passes the gate, FP32 with the reason where it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import pytest
+
+from export.architectures import rrdbnet
+from export.models import model_spec
+from export.onnx_export import to_onnx
+from export.precision import int8
+from export.precision.forms import OPENVINO_FILE, write_forms
+from export.precision.gate import Limits
+from export.precision.openvino_ir import read_onnx
+from export.precision.recipes import Recipe
+from limner.errors import ExportError
+
+SPEC = model_spec("realesrgan_x4")
+SMALL = {"num_feat": 16, "num_block": 1, "num_grow_ch": 8}
+
+
+@pytest.fixture(scope="module")
+def graph() -> Any:
+    """A small network of the kind, with random weights whose output keeps to the middle of the range."""
+    state = rrdbnet.seeded_state(1, SMALL)
+    state["conv_last.weight"] *= 0.1
+    state["conv_last.bias"] = state["conv_last.bias"] * 0 + 0.5
+    served = rrdbnet.served(rrdbnet.build(state, "test")).eval()
+    return to_onnx(SPEC, served, rrdbnet.examples(1)[0])
+
+
+def set_gate(monkeypatch: pytest.MonkeyPatch, minima: Mapping[str, float], *recipes: Recipe) -> None:
+    monkeypatch.setattr(int8, "LIMITS", {"background": Limits(minima)})
+    monkeypatch.setattr(int8, "recipes_for", lambda spec: recipes)
+
+
+def constants(path: Path) -> list[str]:
+    model = openvino.Core().read_model(path)
+    return [node.get_element_type().get_type_name() for node in model.get_ops() if node.get_type_name() == "Constant"]
+
+
+def test_int8_that_passes_is_served(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_gate(monkeypatch, {"psnr_mean": 25.0}, Recipe("mixed"))
+    forms = write_forms(SPEC, graph, "int8", tmp_path)
+    assert (forms.precision, forms.reason) == ("int8", None)
+    (tried,) = forms.quality
+    assert tried["passed"] and tried["recipe"] == "mixed" and tried["limits"] == {"psnr_mean": 25.0}
+    assert "i8" in constants(tmp_path / OPENVINO_FILE)
+    assert {file.name for file in tmp_path.iterdir()} == {"model.onnx", "model.xml", "model.bin"}
+    tile = np.random.default_rng(0).integers(0, 256, (3, 24, 16, 3), dtype=np.uint8)
+    (result,) = int8.run(openvino.Core().read_model(tmp_path / OPENVINO_FILE), [(tile,)])
+    assert result[0].shape == (3, 96, 64, 3) and result[0].dtype == np.uint8
+
+
+def test_what_no_recipe_brings_through_stays_fp32(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_gate(monkeypatch, {"psnr_mean": 99.0, "ssim": 0.1}, Recipe("mixed"), Recipe("ends", keep_first=1, keep_last=2))
+    forms = write_forms(SPEC, graph, "int8", tmp_path)
+    assert forms.precision == "fp32"
+    assert forms.reason is not None and "psnr_mean" in forms.reason and "instead of 99" in forms.reason
+    assert "ssim" not in forms.reason
+    assert [tried["recipe"] for tried in forms.quality] == ["mixed", "ends"]
+    assert not {"i8", "u8"} & set(constants(tmp_path / OPENVINO_FILE))
+
+
+def test_recipes_are_tried_until_one_passes(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    everything = Recipe("everything in FP32", keep_first=99)
+    set_gate(monkeypatch, {"psnr_mean": 70.0}, Recipe("mixed"), everything, Recipe("never reached"))
+    forms = write_forms(SPEC, graph, "int8", tmp_path)
+    assert forms.precision == "int8"
+    assert [(tried["recipe"], tried["passed"]) for tried in forms.quality] == [
+        ("mixed", False),
+        ("everything in FP32", True),
+    ]
+
+
+def test_kept_layers_stay_in_fp32(graph, tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
+    model = read_onnx(tmp_path / "model.onnx")
+    counts = []
+    for recipe in (Recipe("all"), Recipe("ends", keep_first=1, keep_last=2)):
+        quantised = int8.quantise(SPEC, model, recipe)
+        counts.append(sum(node.get_element_type().get_type_name() == "i8" for node in quantised.get_ops()))
+    assert counts[0] - counts[1] == 3
+
+
+def test_a_tool_that_fails_is_a_typed_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph) -> None:
+    def broken(*args: object, **kwargs: object) -> None:
+        raise RuntimeError("inside")
+
+    monkeypatch.setattr(int8.nncf, "quantize", broken)
+    with pytest.raises(ExportError, match=r"realesrgan_x4 could not be quantised \(RuntimeError\).*fp32"):
+        write_forms(SPEC, graph, "int8", tmp_path)
