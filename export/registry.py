@@ -253,6 +253,7 @@ WEIGHTS: tuple[WeightFile, ...] = (
             "SwinIR(upscale=4, in_chans=3, img_size=64, window_size=8, img_range=1.0, depths=[6] * 9, "
             "embed_dim=240, num_heads=[8] * 9, mlp_ratio=2, upsampler='nearest+conv', resi_connection='3conv')"
         ),
+        layout=(("groups", 9), ("embed_dim", 240), ("num_heads", 8), ("convolutions", 3)),
         urls=_releases("JingyunLiang/SwinIR", _SWINIR_L, "v0.0"),
         size=142_473_939,
         sha256="99adfa91350a84c99e946c1eb3d8fce34bc28f57d807b09dc8fe40a316328c0a",
