@@ -72,7 +72,7 @@ def evaluation_inputs(spec: ModelSpec) -> tuple[Inputs, ...]:
 
 def _with_fidelity(spec: ModelSpec, pictures: Iterator[UInt8]) -> Iterator[Inputs]:
     """Add the second input of a model that has one, FP32 [1, 1] in [0, 1]."""
-    batched = len(spec.inputs[0].shape) == 4  # noqa: PLR2004 - a batch axis and a picture
+    batched = len(spec.inputs[0].shape) == 4
     for picture, fidelity in zip(pictures, cycle(_FIDELITIES), strict=False):
         shaped = picture[None] if batched else picture
         further = (np.full((1, 1), fidelity, np.float32) for _ in spec.inputs[1:])
@@ -113,17 +113,13 @@ def _small_faces() -> NDArray[np.float32]:
 
 
 def _tiles(random: np.random.Generator, *, judged: bool) -> Iterator[UInt8]:
-    photos = _judged_photographs() if judged else _photographs()
-    side = TILE if judged else CALIBRATION_TILE
-    found = 0
-    for photo in cycle(photos):
+    photos = cycle(_judged_photographs() if judged else _photographs())
+    side, count = (TILE, _TILES // 3) if judged else (CALIBRATION_TILE, _TILES)
+    for photo in islice(photos, count):
         small = damaged(photo, draw_damage(random, max_shrink=2.0), random)
         height, width = small.shape[:2]
         y, x = int(random.integers(height - side + 1)), int(random.integers(width - side + 1))
         yield np.ascontiguousarray(small[y : y + side, x : x + side])
-        found += 1
-        if found == (_TILES // 3 if judged else _TILES):
-            return
 
 
 def _photos(random: np.random.Generator, *, judged: bool) -> Iterator[UInt8]:

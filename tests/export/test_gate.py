@@ -41,7 +41,8 @@ def test_one_bad_picture_fails_many_good_ones() -> None:
     references = [(PICTURE[None],)] * 8
     results = [*references[:7], (noisy(20.0)[None],)]
     verdict = judge(BACKGROUND, references, results, LIMITS["background"])
-    assert verdict.figures["psnr_mean"] > 60 and not verdict.passed
+    assert verdict.figures["psnr_mean"] > 60
+    assert not verdict.passed
 
 
 def test_a_flat_colour_fails() -> None:
@@ -119,7 +120,8 @@ def sharpness(picture: np.ndarray) -> float:
 def test_damages(astronaut, damage: Damage, changed: Callable[[np.ndarray, np.ndarray], bool]) -> None:
     before = np.ascontiguousarray(astronaut[0:256, 100:356])
     after = damaged(before, damage, np.random.default_rng(2))
-    assert after.dtype == np.uint8 and after.flags.c_contiguous
+    assert after.dtype == np.uint8
+    assert after.flags.c_contiguous
     assert changed(before, after)
 
 
