@@ -13,12 +13,17 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 	$$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 13))' >/dev/null 2>&1 \
 	&& { command -v $$p; break; }; done)
 
+# Networks on a GPU: LIMNER_PROFILE=gpu, see docs/gpu.md. These libraries are not on the package index themselves: what
+# is there under this name fetches them from NVIDIA's. ONNX Runtime 1.23 was built with this version.
+TENSORRT := tensorrt-cu12-libs==10.9.0.34
+SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
+
 .PHONY: help serve test lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
-serve: $(VENV)/.serve
+serve: $(VENV)/.$(SERVE)
 	@exec $(BIN)/limner serve
 
 test: $(VENV)/.test upstream
@@ -44,6 +49,7 @@ lock: $(VENV)/.serve
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	--no-annotate pyproject.toml"; \
 	$$compile -o requirements/serve.txt; \
+	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
 	$$compile --extra export -o requirements/export.txt; \
 	$$compile --extra export --extra test -o requirements/test.txt
 
@@ -58,6 +64,14 @@ $(VENV)/.serve: requirements/serve.txt pyproject.toml | $(VENV)/bin/python
 	@$(INSTALL) -r requirements/serve.txt
 	@$(PIP) install --quiet --no-deps --editable .
 	@$(BIN)/python -m serving.libpython
+	@touch $@
+
+# The two builds of ONNX Runtime are packages of different names with the same files.
+$(VENV)/.gpu: requirements/gpu.txt $(VENV)/.serve
+	@echo "Installing what a GPU needs (CUDA, cuDNN, TensorRT: some 6 GB) ..."
+	@$(PIP) uninstall --quiet --yes onnxruntime onnxruntime-gpu
+	@$(INSTALL) -r requirements/gpu.txt
+	@$(PIP) install --quiet --progress-bar on --no-deps $(TENSORRT)
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.serve

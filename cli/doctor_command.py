@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import platform
 import shutil
@@ -16,13 +17,15 @@ import click
 import psutil
 
 from limner.catalog import CATALOG_FILE, ROLES, Catalog
-from limner.errors import LimnerError, SettingsError
+from limner.errors import LimnerError, ServingError, SettingsError
+from limner.gpu import has_gpu
 from limner.settings import Settings, get_settings
+from serving.gpu_packages import check_profile
 from serving.locate import locate_triton
 from serving.process import require_free_port
 
 _SIGNS = {"ok": "✓", "note": "·", "missing": "✗"}
-_SERVING_PACKAGES = ("numpy", "openvino", "onnxruntime", "opencv-python-headless", "pillow", "tritonclient", "fastapi")
+_SERVING_PACKAGES = ("numpy", "openvino", "opencv-python-headless", "pillow", "tritonclient", "fastapi")
 _SHM = Path("/dev/shm")  # noqa: S108
 _SHM_BYTES = 1 << 30
 _MEMORY_BYTES = 3 << 30
@@ -62,6 +65,7 @@ def _check_packages() -> list[Finding]:
             findings.append(Finding("ok", f"{package} {version(package)}"))
         except PackageNotFoundError:
             findings.append(Finding("missing", f"{package} is not installed; run `make serve`."))
+    findings.append(_onnxruntime())
     if not findings[0].text.startswith("numpy 1."):
         findings[0] = Finding(
             "missing", f"{findings[0].text}: Triton's Python stub needs numpy 1.26; run `make serve`."
@@ -69,6 +73,14 @@ def _check_packages() -> list[Finding]:
     torch = importlib.util.find_spec("torch") is not None
     text = f"torch {version('torch')}" if torch else "torch is not installed; an export installs it"
     return [*findings, Finding("ok" if torch else "note", f"{text} (for exports only)")]
+
+
+def _onnxruntime() -> Finding:
+    """Two packages bring it: one for CPUs, and one for GPUs too."""
+    for package in ("onnxruntime-gpu", "onnxruntime"):
+        with contextlib.suppress(PackageNotFoundError):
+            return Finding("ok", f"{package} {version(package)}")
+    return Finding("missing", "onnxruntime is not installed; run `make serve`.")
 
 
 def _check_triton() -> list[Finding]:
@@ -91,7 +103,7 @@ def _check_machine() -> list[Finding]:
     findings = [
         Finding("ok", f"{len(psutil.Process().cpu_affinity() or [])} CPU cores {speed}"),
         Finding("ok" if memory >= _MEMORY_BYTES else "note", f"{memory / 2**30:.1f} GiB of memory"),
-        Finding("ok", "GPU driver found" if shutil.which("nvidia-smi") else "no GPU: the CPU profile is used"),
+        Finding("ok", "GPU driver found" if has_gpu() else "no GPU: the CPU profile is used"),
     ]
     if shared < _SHM_BYTES:
         findings.append(
@@ -108,7 +120,18 @@ def _check_settings() -> list[Finding]:
         settings = get_settings()
     except SettingsError as error:
         return [Finding("missing", error.message)]
-    return [*_check_ports(settings), *_check_models(settings)]
+    return [*_check_profile(settings), *_check_ports(settings), *_check_models(settings)]
+
+
+def _check_profile(settings: Settings) -> list[Finding]:
+    """A server elsewhere is not looked at."""
+    if settings.triton_url is not None:
+        return []
+    try:
+        check_profile(settings.profile)
+    except ServingError as error:
+        return [Finding("missing", error.message)]
+    return [Finding("ok", f"LIMNER_PROFILE={settings.profile} can be served here")]
 
 
 def _check_ports(settings: Settings) -> list[Finding]:

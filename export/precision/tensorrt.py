@@ -7,11 +7,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from export.environment import has_gpu
 from export.models import ModelSpec
 from export.precision.forms import ONNX_FILE, PLAN_FILE
 from export.tensorrt_profiles import InputProfile, profile
 from limner.errors import ExportError
+from limner.gpu import has_gpu
 
 _WORKSPACE_BYTES = 4 << 30
 """As in ``configs/gpu.pbtxt``."""
