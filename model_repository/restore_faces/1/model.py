@@ -1,6 +1,7 @@
 """``restore_faces``: the face-restoration step.
 
-No restorer can be exported by this version, so the step leaves the faces as they are and says so in the report.
+This version exports and serves restorers, but does not put restored faces back into photos yet: the step leaves the
+faces as they are and says so in the report.
 """
 
 from __future__ import annotations
@@ -13,13 +14,19 @@ from model_repository.step_model import Array, StepModel, Stopwatch, json_tensor
 
 class TritonPythonModel(StepModel):
     def prepare(self) -> None:
-        self.reason = self.load_catalog().reason("face_restorer")
+        catalog = self.load_catalog()
+        served = catalog.available("face_restorer")
+        # Either way it is one plain sentence.
+        self.reason = catalog.reason("face_restorer") or (
+            f"{served[0].variant} is served as the model {served[0].model}, but this version does not put restored "
+            "faces back into photos yet."
+        )
 
     def answer(self, request: Any) -> dict[str, Array]:
         watch = Stopwatch()
         wanted = read_options(request).restorer
         if wanted == "none":
-            reason: str | None = "Switched off by restorer=none."
+            reason = "Switched off by restorer=none."
         elif wanted == "auto":
             reason = self.reason
         else:

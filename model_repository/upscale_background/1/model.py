@@ -29,14 +29,18 @@ from model_repository.step_model import (
     tensor,
 )
 
+_NETWORK = "realesrgan_x4"
+"""The only one of the served background networks that this version uses."""
+
 _NET_SCALE = 4
 
 
 class TritonPythonModel(AsyncStepModel):
     def prepare(self) -> None:
         catalog = self.load_catalog()
-        self.network: CatalogEntry | None = next(iter(catalog.available("background")), None)
-        self.reason = catalog.reason("background")
+        entries = [entry for entry in catalog.entries if entry.model == _NETWORK]
+        self.network: CatalogEntry | None = next((entry for entry in entries if entry.available), None)
+        self.reason = next((entry.reason for entry in entries), catalog.reason("background"))
         self.grid = TileGrid(int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"]))
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
@@ -66,7 +70,7 @@ class TritonPythonModel(AsyncStepModel):
             return self.network, self.reason
         if self.network is None or not self.network.model.startswith(wanted):
             raise InvalidOption(
-                f"background={wanted} is not available here: {self.reason or 'it has no weights.'} "
+                f"background={wanted} is not available here: {self.reason or 'this version uses Real-ESRGAN x4plus.'} "
                 "Send background=auto or lanczos."
             )
         return self.network, None
