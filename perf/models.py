@@ -1,0 +1,156 @@
+"""Every network: Limner's exports as Triton runs them on a CPU against upstream's own module, same weights, one run.
+
+    python -m perf.models [MODEL...] [--rounds 3] [--models DIR] [--add]
+
+After a warm-up, upstream (PyTorch, FP32), our FP32 graph and the form that is served take turns, on the same picture
+with the same number of threads. Models are exported to a temporary folder, with the weights that a package carries or
+else random ones, which are as fast as real ones; ``--models DIR`` takes those of
+``limner export --all --seeded --output DIR`` instead. Writes ``perf/results/models.json``; ``--add`` keeps what it
+holds of other networks. ``python -m perf.models_page`` makes docs/models.md of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from export.manifest import Manifest
+from export.models import ModelSpec, model_spec
+from export.order import Item, Order, carry_out, every_network
+from export.precision.forms import ONNX_FILE, OPENVINO_FILE
+from export.precision.samples import evaluation_inputs
+from export.registry import weight_file
+from export.sources import Source
+from limner.settings import PROJECT_ROOT, Settings
+from perf.machine import describe_machine
+from perf.served import ServedModel
+from perf.upstream import upstream_of
+
+RESULTS = PROJECT_ROOT / "perf" / "results" / "models.json"
+THREADS = 2
+_SWINIR_SIDE = 64
+_SEED = 0
+
+Seconds = dict[str, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("names", nargs="*", metavar="MODEL")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--models", type=Path, metavar="DIR", help="a folder of exported models")
+    parser.add_argument("--add", action="store_true", help="keep the figures of other networks")
+    arguments = parser.parse_args()
+    wanted = {model_spec(name).name for name in arguments.names}
+    rows = _rows_of(RESULTS) if arguments.add else {}
+    machine = describe_machine() | {"threads": THREADS}
+    for item in every_network():
+        if wanted and item.spec.name not in wanted:
+            continue
+        with tempfile.TemporaryDirectory(prefix="limner-perf-") as folder:
+            manifest = _exported(item, arguments.models, Path(folder))
+            if manifest is None:
+                continue
+            models = arguments.models or Path(folder)
+            row = describe(manifest) | {"rounds": arguments.rounds, "machine": machine}
+            row |= measure(manifest, models / item.spec.name, arguments.rounds, Path(folder))
+        rows[manifest.variant] = row
+        sys.stdout.write(json.dumps(row["seconds"]) + "\n")
+        RESULTS.write_text(json.dumps({"networks": list(rows.values())}, indent=2) + "\n", "utf-8")
+
+
+def _rows_of(path: Path) -> dict[str, dict[str, Any]]:
+    content = json.loads(path.read_text("utf-8")) if path.is_file() else {"networks": []}
+    return {row["network"]: row for row in content["networks"]}
+
+
+def _exported(item: Item, models: Path | None, folder: Path) -> Manifest | None:
+    """The manifest of the item's network; None where ``models`` holds another one or none."""
+    if models is None:
+        order = Order((item,), folder, seed=_SEED, packaged_first=True)
+        (manifest,) = carry_out(order, Settings(data=folder / "data"))
+        return manifest
+    found = Manifest.load(models / item.spec.name)
+    if found is None or (item.weight is not None and found.source["file"] != item.weight.file):
+        sys.stderr.write(f"{item.spec.name}: not in {models.name}: {item.weight.variant if item.weight else ''}\n")
+        return None
+    return found
+
+
+def describe(manifest: Manifest) -> dict[str, Any]:
+    """What the manifest holds for a row: names, precision, size of what is served, errors, the gate's figures."""
+    source = Source.from_manifest(manifest.source)
+    served = [file for file in manifest.files if str(file["name"]) != ONNX_FILE]
+    quality = manifest.quality[-1] if manifest.quality else {}
+    return {
+        "model": manifest.model,
+        "network": manifest.variant,
+        "role": manifest.role,
+        "weights": "random" if source.kind == "seeded" else source.label,
+        "precision": manifest.precision,
+        "reason": manifest.precision_reason,
+        "megabytes": round(sum(int(str(file["bytes"])) for file in served) / 1e6, 1),
+        "relative_error": manifest.worst_error,
+        "quality": quality.get("figures", {}),
+        "limits": quality.get("limits", {}),
+        "tools": manifest.tools,
+    }
+
+
+def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> dict[str, Any]:
+    """Seconds of all sides, taking turns, and how many times faster than upstream ours are."""
+    spec, source = model_spec(manifest.model), Source.from_manifest(manifest.source)
+    inputs = standard_input(spec, source)
+    upstream = upstream_of(source, inputs, folder, THREADS)
+    fp32 = ServedModel(spec.name, exported, manifest.version, ONNX_FILE)
+    sides: dict[str, Callable[[], float]] = {"upstream": upstream.seconds, "fp32": lambda: fp32.seconds(inputs)}
+    if manifest.precision != "fp32":
+        served = ServedModel(spec.name, exported, manifest.version, OPENVINO_FILE)
+        sides[manifest.precision] = lambda: served.seconds(inputs)
+    seconds = {name: summary(values) for name, values in taking_turns(sides, rounds)}
+    return {
+        "input": {name: list(array.shape) for name, array in inputs.items()},
+        "seconds": seconds,
+        "times_faster": {
+            name: round(seconds["upstream"]["median"] / seconds[name]["median"], 2)
+            for name in seconds
+            if name != "upstream"
+        },
+    }
+
+
+def standard_input(spec: ModelSpec, source: Source) -> Mapping[str, NDArray[Any]]:
+    """One photo of the size that the model is served with: a face, a frame, a tile (a smaller one for SwinIR)."""
+    arrays = list(evaluation_inputs(spec)[0])
+    if weight_file(source.file).architecture == "swinir":
+        arrays[0] = arrays[0][:, :_SWINIR_SIDE, :_SWINIR_SIDE].copy()
+    return {tensor.name: array for tensor, array in zip(spec.inputs, arrays, strict=True)}
+
+
+def taking_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> Iterator[tuple[str, list[float]]]:
+    """Each side once to warm up, then round by round in the same order."""
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, run in sides.items():
+            spent = run()
+            if number:
+                seconds[name].append(spent)
+    yield from seconds.items()
+
+
+def summary(seconds: list[float]) -> Seconds:
+    """Median and spread, to three digits."""
+    figures = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
+    return {name: float(f"{value:.3g}") for name, value in figures.items()}
+
+
+if __name__ == "__main__":
+    main()
