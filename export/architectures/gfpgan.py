@@ -18,7 +18,7 @@ from torch.nn import functional
 
 from export.architectures.common import StateDict, channels_of, count_blocks, load_strictly
 from export.architectures.face_graph import FaceGraph
-from export.architectures.modulated_conv import SLOPE, StyleConv, ToRGB, doubled, halved
+from export.architectures.modulated_conv import SLOPE, ConstantInput, StyleConv, ToRGB, doubled, halved
 from export.models import FACE_SIZE
 
 NUM_MLP = 8
@@ -95,18 +95,10 @@ class Up(ResidualBlock):
         return functional.leaky_relu(self.conv2(inner), SLOPE) + shortcut
 
 
-def _condition(channels: int) -> nn.Sequential:
+def _condition(channels: int) -> nn.Module:
     return nn.Sequential(
         nn.Conv2d(channels, channels, 3, padding=1), nn.LeakyReLU(SLOPE), nn.Conv2d(channels, channels, 3, padding=1)
     )
-
-
-class ConstantInput(nn.Module):
-    """What the decoder starts from, the same for every face: FP32 [1, C, 4, 4]."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.empty(1, channels, 4, 4), requires_grad=False)
 
 
 class Decoder(nn.Module):
@@ -193,9 +185,9 @@ def unused_shapes(hyperparameters: Hyperparameters) -> dict[str, tuple[int, ...]
         shapes[f"toRGB.{index}.weight"] = (3, hyperparameters.channels(size) // 2, 1, 1)
         shapes[f"toRGB.{index}.bias"] = (3,)
     features = hyperparameters.num_style_feat
-    for index in range(NUM_MLP):
-        shapes[f"stylegan_decoder.style_mlp.{2 * index + 1}.weight"] = (features, features)
-        shapes[f"stylegan_decoder.style_mlp.{2 * index + 1}.bias"] = (features,)
+    for index in range(1, 2 * NUM_MLP, 2):
+        shapes[f"stylegan_decoder.style_mlp.{index}.weight"] = (features, features)
+        shapes[f"stylegan_decoder.style_mlp.{index}.bias"] = (features,)
     return shapes
 
 
@@ -220,21 +212,19 @@ def served(network: nn.Module) -> FaceGraph:
 
 def _mean_and_deviation(key: str, shape: tuple[int, ...]) -> tuple[float, float]:
     """Of the random weights ``key``: such that every part of the network does something, and nothing explodes."""
-    fan_in = math.prod(shape[1:])
     if ".noises." in key or key.endswith("constant_input.weight"):
         return 0.0, 1.0
     if shape == (1,):  # the strength of the noise
         return 0.1, 0.03
     if len(shape) == 5:
-        to_rgb = "to_rgb" in key
-        return 0.0, (0.1 if to_rgb else 1.0) / math.sqrt(fan_in // shape[1])
+        return 0.0, (0.1 if "to_rgb" in key else 1.0) / math.sqrt(math.prod(shape[2:]))
     if key.endswith("modulation.bias") or (key.startswith("condition_scale") and key.endswith("2.bias")):
         return 1.0, 0.1
     if key.endswith("bias"):
         return 0.0, 0.05
     last_of_condition = key.startswith("condition") and key.endswith("2.weight")
     variance = 0.7 if key.startswith("conv_body_up") else 0.12 if last_of_condition else 1.3
-    return 0.0, math.sqrt(variance / fan_in)
+    return 0.0, math.sqrt(variance / math.prod(shape[1:]))
 
 
 def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
@@ -252,7 +242,7 @@ def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
 
 
 def examples(seed: int, size: int = FACE_SIZE) -> tuple[tuple[Tensor], ...]:
-    """Two pictures with large shapes and grain, for networks see both: UINT8 [2, size, size, 3]."""
+    """Two pictures with large shapes and grain, for the network sees both: UINT8 [2, size, size, 3]."""
     generator = torch.Generator().manual_seed(seed)
     shapes = functional.interpolate(
         torch.rand((2, 3, 8, 8), generator=generator), size=(size, size), mode="bilinear", align_corners=False

@@ -1,8 +1,9 @@
 """StyleGAN2's modulated convolutions, with constant weights and numbers that FP16 can hold.
 
-Follows ``ModulatedConv2d``, ``StyleConv`` and ``ToRGB`` of ``gfpgan.archs.stylegan2_clean_arch`` (gfpgan 1.3.8) and
-loads their keys. Upstream multiplies the weights by the styles s of each sample and convolves each sample with its
-own; runtimes neither quantise nor plan that well. Here the input is scaled instead, the weights W stay constant:
+Follows ``ModulatedConv2d``, ``StyleConv``, ``ToRGB`` and ``ConstantInput`` of ``gfpgan.archs.stylegan2_clean_arch``
+(gfpgan 1.3.8) and loads their keys. Upstream multiplies the weights by the styles s of each sample and convolves each
+sample with its own; runtimes neither quantise nor plan that well. Here the input is scaled instead, the weights W stay
+constant:
 
     demodulated   conv(x, W·s)·rsqrt(Σ(W·s)² + ε)  =  conv(x·m, V)·rsqrt(m² @ ΣV² + ε/(s̄·w)²)
     plain         conv(x, W·s)                     =  conv(x·m, V)·(s̄·w)
@@ -166,3 +167,11 @@ class ToRGB(nn.Module):
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         rgb: Tensor = self.modulated_conv(x, latent) + self.bias
         return rgb
+
+
+class ConstantInput(nn.Module):
+    """What the decoder starts from, the same for every face: FP32 [1, C, 4, 4]."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(1, channels, 4, 4), requires_grad=False)
