@@ -88,7 +88,7 @@ def _exported(item: Item, models: Path | None, folder: Path) -> Manifest | None:
 def describe(manifest: Manifest) -> dict[str, Any]:
     """What the manifest holds for a row: names, precision, size of what is served, errors, the gate's figures."""
     source = Source.from_manifest(manifest.source)
-    served = [file for file in manifest.files if str(file["name"]) != ONNX_FILE]
+    served = [file for file in manifest.files if str(file["name"]).endswith((".xml", ".bin"))]
     quality = manifest.quality[-1] if manifest.quality else {}
     return {
         "model": manifest.model,
