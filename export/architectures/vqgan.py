@@ -33,9 +33,23 @@ def convolution(inputs: int, outputs: int, size: int = 3) -> nn.Conv2d:
     return nn.Conv2d(inputs, outputs, kernel_size=size, padding=size // 2)
 
 
-def normalisation(channels: int) -> nn.GroupNorm:
-    """Group norm; exported as one InstanceNormalization, which runtimes sum up in FP32 even in an FP16 graph."""
-    return nn.GroupNorm(GROUPS, channels, eps=EPSILON)
+class GroupNorm(nn.GroupNorm):
+    """Group norm of FP32 [N, C, H, W] as an instance norm of each group's row.
+
+    It is exported as one InstanceNormalization between two constant shapes, without a shape read at run time;
+    runtimes sum up what is inside it in FP32, in an FP16 graph too.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        channels, height, width = x.shape[1:]
+        rows = x.reshape(-1, self.num_groups, channels // self.num_groups * height * width)
+        normal = functional.instance_norm(rows, eps=self.eps).reshape(-1, channels, height, width)
+        return normal * self.weight.reshape(1, -1, 1, 1) + self.bias.reshape(1, -1, 1, 1)
+
+
+def normalisation(channels: int) -> GroupNorm:
+    """As upstream has it before every convolution."""
+    return GroupNorm(GROUPS, channels, eps=EPSILON)
 
 
 class ResidualBlock(nn.Module):
