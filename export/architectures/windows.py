@@ -60,7 +60,7 @@ class Grid:
 
     def picture(self, windows: Tensor) -> Tensor:
         """Windows → [N, C, H, W]."""
-        return windows.unflatten(3, (WINDOW, WINDOW)).permute(0, 5, 1, 3, 2, 4).reshape(self.size)
+        return torch.unflatten(windows, 3, (WINDOW, WINDOW)).permute(0, 5, 1, 3, 2, 4).reshape(self.size)
 
     def mask(self) -> Tensor:
         """What is added to attention where the grid is shifted: FP32 [rows, columns, 1, 64, 64], 0 or ``MASKED``."""
@@ -69,7 +69,7 @@ class Grid:
 
 def shifted(windows: Tensor) -> Tensor:
     """The windows of the picture rolled up and to the left by half a window: each is the corners of four."""
-    cut = windows.unflatten(3, (WINDOW, WINDOW))
+    cut = torch.unflatten(windows, 3, (WINDOW, WINDOW))
     for grid_axis, axis in ((1, 3), (2, 4)):
         near, far = cut.narrow(axis, 0, SHIFT), cut.narrow(axis, SHIFT, SHIFT)
         others = near.shape[grid_axis] - 1
@@ -80,7 +80,7 @@ def shifted(windows: Tensor) -> Tensor:
 
 def unshifted(windows: Tensor) -> Tensor:
     """What :func:`shifted` was given."""
-    cut = windows.unflatten(3, (WINDOW, WINDOW))
+    cut = torch.unflatten(windows, 3, (WINDOW, WINDOW))
     for grid_axis, axis in ((1, 3), (2, 4)):
         near, far = cut.narrow(axis, 0, SHIFT), cut.narrow(axis, SHIFT, SHIFT)
         others = near.shape[grid_axis] - 1
@@ -108,7 +108,7 @@ class WindowAttention(nn.Module):
         self.bias = self.relative_position_bias_table.detach()[positions].permute(2, 0, 1).contiguous()
 
     def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
-        parts = self.qkv(x).unflatten(4, (3 * self.heads, -1)).chunk(3, dim=4)
+        parts = torch.unflatten(self.qkv(x), 4, (3 * self.heads, -1)).chunk(3, dim=4)
         queries, values = (part.transpose(3, 4) for part in (parts[0] * self.scale, parts[2]))
         likeness = queries @ parts[1].permute(0, 1, 2, 4, 5, 3) + self.bias
         if mask is not None:
