@@ -234,11 +234,9 @@ def seeded_state(seed: int, layout: Mapping[str, int]) -> StateDict:
         network = GFPGANv1Clean(hyperparameters)
     shapes = {key: tuple(value.shape) for key, value in network.state_dict().items()} | unused_shapes(hyperparameters)
     generator = torch.Generator().manual_seed(seed)
-    state: StateDict = {}
-    for key, shape in shapes.items():
-        mean, deviation = _mean_and_deviation(key, shape)
-        state[key] = mean + deviation * torch.randn(shape, generator=generator)
-    return state
+    drawn = {key: torch.randn(shape, generator=generator) for key, shape in shapes.items()}
+    spread = {key: _mean_and_deviation(key, shape) for key, shape in shapes.items()}
+    return {key: spread[key][0] + spread[key][1] * value for key, value in drawn.items()}
 
 
 def examples(seed: int, size: int = FACE_SIZE) -> tuple[tuple[Tensor], ...]:

@@ -13,9 +13,10 @@ layer where it does not. Both are exact. Published styles reach the thousands, a
 them, leave FP16's range (65504): the restored face turns into one flat colour. m and V lie in [-1, 1] whatever the
 weights, so ΣV² and m² @ ΣV² stay below their number (4608 for the largest layer).
 
-ε = 1e-8 is below what FP16 can hold, so its root is kept: ε/(s̄·w)² is (√ε/w/s̄)². In FP16 that becomes 0 where s̄
-is large, which is right: there it is nothing beside the sum. ``FLOOR`` then keeps a channel without weights from
-giving 0·∞; it is too small to be seen otherwise.
+Both hold for every w and s̄ that are not 0, so they are kept where FP16 can hold what follows: w of a channel is at
+least w of the layer by ``CONTRAST``, and s̄ at least ``faintest``. ε = 1e-8 is below FP16, so its root is kept:
+ε/(s̄·w)² is (√ε/w/s̄)². In FP16 that becomes 0 where s̄ is large, which is right: there it is nothing beside the sum.
+``FLOOR`` then keeps a channel without weights from giving 0·∞; it is too small to be seen otherwise.
 """
 
 from __future__ import annotations
@@ -31,7 +32,10 @@ ROOT_EPSILON = 1e-4
 FLOOR = 2.0**-20
 """Added to m² @ ΣV², which is about 1; FP16 holds it and the inverse of its root."""
 FAINTEST = 2.0**-14
-"""Where all styles are smaller than FP16's smallest normal number, they are divided by that instead."""
+"""FP16's smallest normal number."""
+CONTRAST = 2.0**10
+LARGEST_ROOT = 128.0
+"""Upper limit of √ε/w/s̄; its square, with all of ΣV², stays in FP16."""
 
 
 def doubled(x: Tensor) -> Tensor:
@@ -44,9 +48,9 @@ def halved(x: Tensor) -> Tensor:
     return functional.avg_pool2d(x, 2)
 
 
-def _largest(weight: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """The largest absolute value along ``axes``, kept as axes of 1; 1 where all are zero."""
-    largest = weight.abs().amax(dim=axes, keepdim=True)
+def _largest(weight: Tensor) -> Tensor:
+    """The largest absolute value, 1 where all are zero."""
+    largest = weight.abs().amax()
     return torch.where(largest > 0, largest, torch.ones_like(largest))
 
 
@@ -68,11 +72,12 @@ class ModulatedConv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(1, outputs, inputs, size, size), requires_grad=False)
         self.modulation = nn.Linear(style_features, inputs)
         self.register_buffer("kernel", torch.empty(0), persistent=False)
+        self.faintest = FAINTEST
 
     def styles(self, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Latent FP32 [N, F] → m FP32 [N, C] in [-1, 1] and s̄ FP32 [N, 1]; their product is the style."""
         styles = self.modulation(latent)
-        largest = styles.abs().amax(dim=1, keepdim=True).clamp(min=FAINTEST)
+        largest = styles.abs().amax(dim=1, keepdim=True).clamp(min=self.faintest)
         return styles / largest, largest
 
 
@@ -92,20 +97,27 @@ class DemodulatedConv2d(ModulatedConv2d):
     @torch.no_grad()
     def prepare(self) -> None:
         """Turn the loaded weights W into V, and make the constants that go with them."""
-        largest = _largest(self.weight, (2, 3, 4))
+        largest = self.weight.abs().amax(dim=(2, 3, 4), keepdim=True).clamp(min=_largest(self.weight) / CONTRAST)
         self.weight.div_(largest)
         self.kernel = self.weight[0]
-        # rsqrt(e/2) is √2·rsqrt(e): upstream's factor behind the convolution costs nothing here.
+        # 1/√(e/2) is √2/√e: upstream's factor behind the convolution costs nothing here.
         self.energy.copy_(self.kernel.square().sum(dim=(2, 3)) / 2.0)
         self.root_epsilon.copy_(math.sqrt(0.5) * ROOT_EPSILON / largest.flatten())
+        self.faintest = max(FAINTEST, float(self.root_epsilon.max()) / LARGEST_ROOT)
 
-    def forward(self, x: Tensor, latent: Tensor, *, upsample: bool) -> Tensor:
+    def forward(self, x: Tensor, latent: Tensor, bias: Tensor, *, upsample: bool) -> Tensor:
+        """``bias`` [C'] is added to the result.
+
+        It is multiplied and divided by the same, for a constant beside the noise would be folded into it: OpenVINO
+        would then keep, and read for each face, a map of all channels instead of one.
+        """
         m, largest = self.styles(latent)
         scaled = x * _planes(m)
         convolved = functional.conv2d(doubled(scaled) if upsample else scaled, self.kernel, padding=1)
         epsilon = self.root_epsilon / largest
         energy = functional.linear(m * m, self.energy, self.floor) + epsilon * epsilon
-        return convolved * _planes(energy.rsqrt())
+        deviation = energy.sqrt()
+        return (convolved + _planes(deviation * bias)) * _planes(deviation.reciprocal())
 
 
 class StyleConv(nn.Module):
@@ -128,8 +140,8 @@ class StyleConv(nn.Module):
         self.noise = self.weight * noise
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
-        convolved = self.modulated_conv(x, latent, upsample=self.upsample)
-        return functional.leaky_relu(convolved + self.noise + self.bias, SLOPE)
+        convolved = self.modulated_conv(x, latent, self.bias.flatten(), upsample=self.upsample)
+        return functional.leaky_relu(convolved + self.noise, SLOPE)
 
 
 class PlainConv2d(ModulatedConv2d):
@@ -141,11 +153,11 @@ class PlainConv2d(ModulatedConv2d):
     @torch.no_grad()
     def prepare(self) -> None:
         """Move the size of the loaded weights into the styles: the product is RGB's and of RGB's size."""
-        largest = _largest(self.weight, (1, 2, 3, 4))
+        largest = _largest(self.weight)
         self.weight.div_(largest)
         self.kernel = self.weight[0]
-        self.modulation.weight.mul_(largest.squeeze())
-        self.modulation.bias.mul_(largest.squeeze())
+        self.modulation.weight.mul_(largest)
+        self.modulation.bias.mul_(largest)
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         m, largest = self.styles(latent)

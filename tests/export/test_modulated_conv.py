@@ -77,11 +77,15 @@ def test_constant_weights_are_exact(kind: str, weights: float, styles: float) ->
     layer = modulated(kind, weights=weights, styles=styles)
     expected = published_formula(layer, x, latent)
     layer.prepare()
-    size = {"upsample": False} if kind == "demodulated" else {}
+    bias = torch.tensor([0.3, -0.2, 0.0])
+    size: dict[str, Any] = {}
+    if kind == "demodulated":
+        size = {"bias": bias, "upsample": False}
+        expected += bias[:, None, None]
     torch.testing.assert_close(
-        layer(x, latent, **size).double(), expected, rtol=1e-4, atol=1e-6 * float(expected.abs().max())
+        layer(x, latent, **size).double(), expected, rtol=1e-4, atol=1e-5 * float(expected.abs().max())
     )
-    half = layer.half()(x.half(), latent.half(), **size).double()
+    half = layer.half()(x.half(), latent.half(), **(size | ({"bias": bias.half()} if size else {}))).double()
     assert torch.isfinite(half).all()
     assert (half - expected).abs().max() <= 0.02 * expected.abs().max() + 1e-6
 
