@@ -31,7 +31,7 @@ def _exportable(store: ModelStore, problems: Mapping[str, str]) -> Iterator[Cata
 
 def _not_exported(spec: ModelSpec) -> str:
     weight = spec.files[0]
-    consent = " with --accept-licence" if weight.non_commercial else ""
+    consent = " --accept-licence" if weight.non_commercial else ""
     if weight.on_request:
         return f"{weight.variant} is fetched only when asked for: limner weights pull {spec.name}{consent}."
     return f"{weight.variant} has not been exported; limner export {spec.name} does it."

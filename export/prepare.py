@@ -81,9 +81,18 @@ def _bring_up_to_date(
 
 
 def _obtain(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, downloads: Downloader) -> Source:
-    """The best weights that can be had; where the export that is there is a blend, blended with the same share."""
+    """The best weights that can be had.
+
+    Where the export that is there was made of a checkpoint given by hand, that one again; where it is a blend, blended
+    with the same share.
+
+    Raises:
+        WeightsError: where there are none, or the checkpoint given by hand is gone.
+    """
     manifest = store.manifest(spec.name)
     exported = Source.from_manifest(manifest.source) if manifest is not None else None
+    if exported is not None and exported.kind == "given":
+        return finder.given_again(exported)
     if exported is None or exported.second is None:
         return finder.obtain(spec, downloads)
     return with_denoise(

@@ -96,6 +96,20 @@ class WeightsFinder:
             raise failure or WeightsError(f"There are no weights for {spec.name}.")
         return source
 
+    def given_again(self, exported: Source) -> Source:
+        """The checkpoint that was given by hand for an export, as it is now.
+
+        Raises:
+            WeightsError: where it is gone; the official weights do not take its place unasked.
+        """
+        weight = weight_file(exported.file)
+        if exported.path is None or not Path(exported.path).is_file():
+            raise WeightsError(
+                f"{exported.label}, which {weight.model} was exported from, is gone. Give it again with limner export "
+                f"{weight.model} --weights FILE, or go back to the published weights with limner export {weight.model}."
+            )
+        return given_file(Path(exported.path), (weight,), weight, self._hashes)
+
 
 def _check_consent(weight: WeightFile) -> None:
     if weight.on_request:

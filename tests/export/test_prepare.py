@@ -18,9 +18,11 @@ import torch
 import export.prepare
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import model_spec
+from export.order import Order, carry_out, item_called
 from export.packaged import PACKAGED
 from export.precision.forms import ONNX_FILE
 from export.prepare import prepare
+from export.progress import Reporter
 from export.registry import weight_file
 from export.store import ModelStore
 from limner.catalog import CATALOG_FILE, Catalog
@@ -307,3 +309,27 @@ def test_full_disk_changes_nothing(exported: Settings) -> None:
     assert before == sorted((path, path.stat().st_mtime_ns) for path in (exported.models_dir / "retinaface").rglob("*"))
     assert store.manifest("retinaface") is None
     assert not list(exported.models_dir.glob(".staging*"))
+
+
+def test_a_given_checkpoint_is_exported_again_and_never_replaced_unasked(
+    exported: Settings, mobilenet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter: Reporter
+) -> None:
+    mine = tmp_path / "mine.pth"
+    state = torch.load(mobilenet_file, weights_only=True)
+    torch.save({key: value * 1.001 if value.ndim == 4 else value for key, value in state.items()}, mine)
+    order = Order(items=(item_called("retinaface"),), folder=exported.models_dir, given=mine)
+    (first,) = carry_out(order, exported, reporter)
+    assert first.source["kind"] == "given"
+    monkeypatch.setattr("export.prepare.tools_unchanged", lambda tools: False)
+    prepare(exported, models=["retinaface"], reporter=reporter)
+    again = ModelStore(exported.models_dir).manifest("retinaface")
+    assert again is not None
+    assert (again.source["kind"], again.source["sha256"]) == ("given", first.source["sha256"])
+    assert again.created >= first.created
+    mine.unlink()
+    catalog = prepare(exported, models=["retinaface"], reporter=reporter)
+    (entry,) = [entry for entry in catalog.entries if entry.model == "retinaface"]
+    assert not entry.available
+    assert entry.reason is not None
+    assert "mine.pth" in entry.reason
+    assert "--weights" in entry.reason
