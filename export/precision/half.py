@@ -13,6 +13,8 @@ from onnxruntime.transformers.onnx_model import OnnxModel
 
 _WEIGHTED = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
+_CHOOSING = frozenset({"ArgMax", "ArgMin", "TopK"})
+
 _EXACT = frozenset(
     {
         *("Concat", "DepthToSpace", "Expand", "Flatten", "Gather", "Identity", "Pad", "Reshape", "Slice", "Split"),
@@ -29,10 +31,13 @@ class Recipe:
     Attributes:
         name: what the manifest calls it.
         kept: operators that stay in FP32, besides what follows the last convolutions.
+        choices: whether all that leads to a choice in the middle of the network stays in FP32 too: which code of a
+            codebook is nearest. In FP16 another one wins here and there, and a patch of the face is another.
     """
 
     name: str
     kept: tuple[str, ...] = ()
+    choices: bool = False
 
 
 def in_half(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto:
@@ -45,7 +50,7 @@ def in_half(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto:
     halved.CopyFrom(model)
     for number, node in enumerate(halved.graph.node):
         node.name = f"{node.op_type}_{number}"
-    own = {node.name for node in halved.graph.node}
+    own, tail = {node.name for node in halved.graph.node}, _tail(halved.graph)
     with warnings.catch_warnings():
         # Told of every weight that is rounded to zero or cut off; the gate measures what comes of it.
         warnings.simplefilter("ignore")
@@ -53,7 +58,7 @@ def in_half(model: onnx.ModelProto, recipe: Recipe) -> onnx.ModelProto:
             halved,
             keep_io_types=True,
             op_block_list=[*DEFAULT_OP_BLOCK_LIST, *recipe.kept],
-            node_block_list=_tail(halved.graph),
+            node_block_list=[*tail, *(_before_choices(halved.graph, set(tail)) if recipe.choices else ())],
         )
     _join(converted.graph, own)
     OnnxModel.graph_topological_sort(converted.graph)  # its casts stand at the end
@@ -88,6 +93,17 @@ def _tail(graph: onnx.GraphProto) -> list[str]:
         if node.op_type not in _WEIGHTED and followed.isdisjoint(node.output):
             tail.append(node.name)
     return tail
+
+
+def _before_choices(graph: onnx.GraphProto, tail: set[str]) -> list[str]:
+    """Names of the nodes that choose something in the middle of the network, and of all before them."""
+    needed: set[str] = set()
+    found = []
+    for node in reversed(graph.node):
+        if not needed.isdisjoint(node.output) or (node.op_type in _CHOOSING and node.name not in tail):
+            needed.update(node.input)
+            found.append(node.name)
+    return found
 
 
 def emulated(halved: onnx.ModelProto) -> onnx.ModelProto:

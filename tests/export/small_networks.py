@@ -20,6 +20,7 @@ LAYOUTS: Mapping[str, Mapping[str, int]] = {
     "retinaface_resnet50": {"width": 16, "depth": 1, "features": 32},
     "rrdbnet": {"num_feat": 16, "num_block": 1, "num_grow_ch": 8},
     "srvggnet": {"num_feat": 16, "num_conv": 2},
+    "swinir": {"groups": 1, "depth": 2, "embed_dim": 36, "num_heads": 2},
 }
 """What makes the slow ones small; others are traced in their published size."""
 

@@ -21,7 +21,7 @@ from tests.export.small_networks import small_graph, spec_of
 SPEC = model_spec("realesrgan_x4")
 SAMPLES: tuple[Inputs, ...] = (
     (np.random.default_rng(5).integers(0, 256, (1, 24, 16, 3), dtype=np.uint8),),
-    (np.tile(np.arange(0, 255, 15, dtype=np.uint8)[None, None, :, None], (2, 9, 1, 3)),),
+    (np.tile(np.arange(0, 255, 15, dtype=np.uint8)[None, None, :, None], (2, 12, 1, 3)),),
 )
 
 
@@ -89,7 +89,8 @@ def test_an_overflow_is_caught_and_fp32_is_written(tmp_path: Path) -> None:
     assert forms.precision == "fp32"
     assert forms.reason is not None
     assert forms.reason.startswith("FP16 did not pass the quality gate: psnr_mean ")
-    assert [entry["recipe"] for entry in forms.quality] == [recipe.name for recipe in RECIPES]
+    # There are no codes to choose, so the second recipe is the first.
+    assert [entry["recipe"] for entry in forms.quality] == [RECIPES[0].name, RECIPES[-1].name]
     assert not any(entry["passed"] for entry in forms.quality)
     assert onnx.load(tmp_path / "model.onnx") == model
 
@@ -115,6 +116,12 @@ def test_what_follows_the_last_convolution_stays_in_fp32() -> None:
         assert all(np.array_equal(after[0], before[0]) for after, before in zip(result, SAMPLES, strict=True))
     squeezed = chain(("Conv", 1.0), ("Add", 8192.0), ("Sub", 8192.0), ("Conv", 1.0))
     assert not np.array_equal(run(SPEC, emulated(in_half(squeezed, RECIPES[0])), SAMPLES)[0][0], SAMPLES[0][0])
+
+
+def test_what_chooses_a_code_is_kept_and_what_draws_is_halved() -> None:
+    plain, choosing, careful = (weight_types(in_half(small_graph("restoreformer"), recipe)) for recipe in RECIPES)
+    assert plain == {TensorProto.FLOAT16}
+    assert choosing == careful == {TensorProto.FLOAT, TensorProto.FLOAT16}
 
 
 def test_names_of_values_tell_weights_apart() -> None:
