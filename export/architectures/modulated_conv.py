@@ -9,14 +9,15 @@ constant:
     plain         conv(x, W·s)                     =  conv(x·m, V)·(s̄·w)
 
 where s̄ = max|s|, m = s/s̄, V = W/w, and w = max|W|: of each output channel where demodulation cancels it, of the
-layer where it does not. Both are exact. Published styles reach the thousands, and their squares, or activations times
+layer where it does not. Published styles reach the thousands, and their squares, or activations times
 them, leave FP16's range (65504): the restored face turns into one flat colour. m and V lie in [-1, 1] whatever the
 weights, so ΣV² and m² @ ΣV² stay below their number (4608 for the largest layer).
 
 Both hold for every w and s̄ that are not 0, so they are kept where FP16 can hold what follows: w of a channel is at
 least w of the layer by ``CONTRAST``, and s̄ at least ``faintest``. ε = 1e-8 is below FP16, so its root is kept:
 ε/(s̄·w)² is (√ε/w/s̄)². In FP16 that becomes 0 where s̄ is large, which is right: there it is nothing beside the sum.
-``FLOOR`` then keeps a channel without weights from giving 0·∞; it is too small to be seen otherwise.
+``FLOOR`` then keeps a channel without weights from giving 0·∞. It is the one thing that is not exact: the result
+becomes smaller by FLOOR over twice the sum, 5e-7 where the sum is about 1.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from torch.nn import functional
 SLOPE = 0.2
 ROOT_EPSILON = 1e-4
 FLOOR = 2.0**-20
-"""Added to m² @ ΣV², which is about 1; FP16 holds it and the inverse of its root."""
+"""Added to m² @ ΣV²; FP16 holds it and the inverse of its root."""
 FAINTEST = 2.0**-14
 """FP16's smallest normal number."""
 CONTRAST = 2.0**10
