@@ -11,6 +11,12 @@ import nncf
 import numpy as np
 import openvino
 from nncf.quantization.advanced_parameters import OverflowFix
+from nncf.quantization.range_estimator import (
+    AggregatorType,
+    RangeEstimatorParameters,
+    StatisticsCollectorParameters,
+    StatisticsType,
+)
 
 from export.models import ModelSpec
 from export.precision.forms import OPENVINO_FILE, Forms
@@ -22,6 +28,15 @@ from limner.errors import ExportError
 
 _RUN = {"INFERENCE_PRECISION_HINT": "f32"}
 _SUMS = ["Add", "Multiply"]
+
+_OUTLIERS = 1e-4
+"""The share of an activation's values, at either end, that may be cut off."""
+
+_RANGES = RangeEstimatorParameters(
+    min=StatisticsCollectorParameters(StatisticsType.QUANTILE, AggregatorType.MIN, quantile_outlier_prob=_OUTLIERS),
+    max=StatisticsCollectorParameters(StatisticsType.QUANTILE, AggregatorType.MAX, quantile_outlier_prob=_OUTLIERS),
+)
+"""All but the outliers of every picture fit: NNCF's own choice, the mean over pictures, cuts into the sharpest ones."""
 
 
 def write_int8(spec: ModelSpec, float_model: Any, folder: Path) -> Forms:
@@ -79,12 +94,16 @@ def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
             nncf.Dataset(inputs),
             preset=preset,
             subset_size=len(inputs),
-            fast_bias_correction=not recipe.exact_bias,
             ignored_scope=nncf.IgnoredScope(
                 names=_kept(float_model, recipe), types=_SUMS if recipe.float_sums else [], validate=False
             ),
-            # Only CPUs with VNNI or AMX are given INT8; their sums of 8-bit products do not overflow.
-            advanced_parameters=nncf.AdvancedQuantizationParameters(overflow_fix=OverflowFix.DISABLE),
+            advanced_parameters=nncf.AdvancedQuantizationParameters(
+                # Only CPUs with VNNI or AMX are given INT8; their sums of 8-bit products do not overflow.
+                overflow_fix=OverflowFix.DISABLE,
+                # Made for classifiers: on Real-ESRGAN it takes 0.4 dB away (docs/quality.md).
+                disable_bias_correction=True,
+                activations_range_estimator_params=_RANGES,
+            ),
         )
     except Exception as error:  # NNCF and OpenVINO raise many kinds
         raise ExportError(

@@ -19,8 +19,6 @@ class Recipe:
         symmetric: whether activations are symmetric too (NNCF's preset ``performance``) or only weights (``mixed``).
         float_sums: whether sums and factors between convolutions (the residual stream) stay in FP32.
         keep_first, keep_last: how many convolutions at the beginning and at the end stay in FP32.
-        exact_bias: correct biases layer by layer with what the quantised layers before really give, which is slow,
-            instead of from statistics.
     """
 
     name: str
@@ -28,15 +26,13 @@ class Recipe:
     float_sums: bool = False
     keep_first: int = 0
     keep_last: int = 0
-    exact_bias: bool = False
 
 
 _RECIPES = (
-    Recipe("mixed, residual sums and ends in FP32", float_sums=True, keep_first=1, keep_last=2),
-    Recipe(
-        "mixed, residual sums and ends in FP32, exact bias", float_sums=True, keep_first=2, keep_last=4, exact_bias=True
-    ),
+    Recipe("sums, first and last two convolutions in FP32", float_sums=True, keep_first=1, keep_last=2),
+    Recipe("sums, first two and last four convolutions in FP32", float_sums=True, keep_first=2, keep_last=4),
 )
+
 LIMITS: Mapping[Role, Limits] = {
     "background": Limits({"psnr_mean": 34.0, "psnr_worst": 31.0, "ssim": 0.96}),
     "face_restorer": Limits({"psnr_mean": 34.0, "psnr_worst": 31.0, "ssim": 0.96}),
