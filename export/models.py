@@ -62,9 +62,7 @@ _FACE = TensorSpec("FACE", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
 _RESTORED = TensorSpec("RESTORED", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
 
 
-def _restorer(
-    name: str, *weights: str, extra: tuple[TensorSpec, ...] = (), by_default: bool = False
-) -> ModelSpec:
+def _restorer(name: str, *weights: str, extra: tuple[TensorSpec, ...] = (), by_default: bool = False) -> ModelSpec:
     return ModelSpec(
         name=name,
         role="face_restorer",
@@ -131,12 +129,8 @@ MODELS: tuple[ModelSpec, ...] = (
     _upscaler("realesrgan_x2", 2, "RealESRGAN_x2plus.pth", by_default=True),
     _upscaler("realesr_general_x4v3", 4, "realesr-general-x4v3.pth"),
     _upscaler("realesr_general_wdn_x4v3", 4, "realesr-general-wdn-x4v3.pth"),
-    _upscaler(
-        "swinir_m_x4", 4, "003_realSR_BSRGAN_DFO_s64w8_SwinIR-M_x4_GAN.pth", precisions=FLOAT_PRECISIONS
-    ),
-    _upscaler(
-        "swinir_l_x4", 4, "003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth", precisions=FLOAT_PRECISIONS
-    ),
+    _upscaler("swinir_m_x4", 4, "003_realSR_BSRGAN_DFO_s64w8_SwinIR-M_x4_GAN.pth", precisions=FLOAT_PRECISIONS),
+    _upscaler("swinir_l_x4", 4, "003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN.pth", precisions=FLOAT_PRECISIONS),
     ModelSpec(
         name="sface",
         role="identity",

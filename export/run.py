@@ -18,9 +18,7 @@ from limner.errors import ExportError, from_wire
 from limner.settings import PROJECT_ROOT
 
 
-def export_into(
-    store: ModelStore, spec: ModelSpec, source: Source, aim: Aim, reporter: Reporter
-) -> Manifest:
+def export_into(store: ModelStore, spec: ModelSpec, source: Source, aim: Aim, reporter: Reporter) -> Manifest:
     """Export one model and publish it. The store's lock must be held.
 
     Raises:

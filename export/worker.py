@@ -38,9 +38,7 @@ class Job:
     @staticmethod
     def from_json(text: str) -> Job:
         fields = json.loads(text)
-        return Job(
-            fields["model"], Source.from_manifest(fields["source"]), Aim(**fields["aim"]), fields["folder"]
-        )
+        return Job(fields["model"], Source.from_manifest(fields["source"]), Aim(**fields["aim"]), fields["folder"])
 
 
 def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Manifest:
