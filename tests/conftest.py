@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -80,13 +81,17 @@ def triton_client(triton_url: str) -> Iterator[triton.InferenceServerClient]:
 @pytest.fixture(scope="session")
 def enhance(triton_client: triton.InferenceServerClient) -> Enhance:
     """Calls ``face_enhance`` with an encoded photo and options; gives the encoded result and the report."""
-    import json
+    return enhancing(triton_client)
+
+
+def enhancing(client: triton.InferenceServerClient) -> Enhance:
+    """The call that ``enhance`` gives, of any server."""
 
     def call(photo: bytes, parameters: Mapping[str, str | int | bool] | None = None) -> tuple[bytes, dict[str, object]]:
         data = np.frombuffer(photo, np.uint8)
         query = triton.InferInput("IMAGE", [data.size], "UINT8")
         query.set_data_from_numpy(data)
-        answer = triton_client.infer("face_enhance", [query], parameters=dict(parameters or {}), client_timeout=300)
+        answer = client.infer("face_enhance", [query], parameters=dict(parameters or {}), client_timeout=300)
         return answer.as_numpy("IMAGE").tobytes(), json.loads(answer.as_numpy("REPORT")[0])
 
     return call

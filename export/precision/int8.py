@@ -10,7 +10,7 @@ from typing import Any
 import nncf
 import numpy as np
 import openvino
-from nncf.quantization.advanced_parameters import OverflowFix
+from nncf.quantization.advanced_parameters import AdvancedSmoothQuantParameters, OverflowFix
 from nncf.quantization.range_estimator import (
     AggregatorType,
     RangeEstimatorParameters,
@@ -21,16 +21,19 @@ from nncf.quantization.range_estimator import (
 from export.models import ModelSpec
 from export.precision.forms import OPENVINO_FILE, Forms
 from export.precision.gate import Outputs, judge
+from export.precision.layers import kept_convolutions, widen_ranges
 from export.precision.openvino_ir import write_openvino
 from export.precision.recipes import LIMITS, Recipe, recipes_for
 from export.precision.samples import Inputs, calibration_inputs, evaluation_inputs
 from limner.errors import ExportError
 
 _RUN = {"INFERENCE_PRECISION_HINT": "f32"}
-_SUMS = ["Add", "Multiply"]
 
 _OUTLIERS = 1e-4
 """The share of an activation's values, at either end, that may be cut off."""
+
+_EQUALISED = 0.5
+"""Share of a channel's range that goes into the weights, in recipes that do so."""
 
 _RANGES = RangeEstimatorParameters(
     min=StatisticsCollectorParameters(StatisticsType.QUANTILE, AggregatorType.MIN, quantile_outlier_prob=_OUTLIERS),
@@ -86,23 +89,24 @@ def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
     """
     nncf.set_log_level(logging.ERROR)
     names = [given.name for given in spec.inputs]
-    inputs = [dict(zip(names, sample, strict=True)) for sample in calibration_inputs(spec)]
-    preset = nncf.QuantizationPreset.PERFORMANCE if recipe.symmetric else nncf.QuantizationPreset.MIXED
+    samples = list(calibration_inputs(spec))
+    kept = kept_convolutions(float_model, recipe, [array.shape for array in samples[0]])
     try:
-        return nncf.quantize(
+        quantised = nncf.quantize(
             float_model,
-            nncf.Dataset(inputs),
-            preset=preset,
-            subset_size=len(inputs),
-            ignored_scope=nncf.IgnoredScope(
-                names=_kept(float_model, recipe), types=_SUMS if recipe.float_sums else [], validate=False
-            ),
+            nncf.Dataset([dict(zip(names, sample, strict=True)) for sample in samples]),
+            preset=nncf.QuantizationPreset.MIXED,
+            subset_size=len(samples),
+            # NNCF equalises only what it takes for a transformer.
+            model_type=nncf.ModelType.TRANSFORMER if recipe.equalised else None,
+            ignored_scope=nncf.IgnoredScope(names=kept, types=list(recipe.float_types), validate=False),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
                 # Only CPUs with VNNI or AMX are given INT8; their sums of 8-bit products do not overflow.
                 overflow_fix=OverflowFix.DISABLE,
                 # Made for classifiers: on Real-ESRGAN it takes 0.4 dB away (docs/quality.md).
                 disable_bias_correction=True,
                 activations_range_estimator_params=_RANGES,
+                smooth_quant_alphas=AdvancedSmoothQuantParameters(convolution=_EQUALISED, matmul=-1),
             ),
         )
     except Exception as error:  # NNCF and OpenVINO raise many kinds
@@ -110,20 +114,12 @@ def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
             f"{spec.name} could not be quantised ({type(error).__name__}). "
             "Check that the pinned version of nncf is installed (limner doctor), or use --precision fp32."
         ) from error
+    if recipe.margin != 1.0:
+        widen_ranges(quantised, recipe.margin)
+    return quantised
 
 
 def run(model: Any, inputs: Sequence[Inputs]) -> list[Outputs]:
     """What an ``openvino.Model`` gives on this CPU, as the CPU profile runs it."""
     compiled = openvino.Core().compile_model(model, "CPU", _RUN)
     return [tuple(np.array(value) for value in compiled(list(sample), share_inputs=True).values()) for sample in inputs]
-
-
-def _kept(model: Any, recipe: Recipe) -> list[str]:
-    """Names of the convolutions that stay in FP32, in the order of computation."""
-    convolutions = [
-        node.get_friendly_name()
-        for node in model.get_ordered_ops()
-        if node.get_type_name() in ("Convolution", "GroupConvolution", "ConvolutionBackpropData")
-    ]
-    last = convolutions[len(convolutions) - recipe.keep_last :]
-    return [*convolutions[: recipe.keep_first], *last]

@@ -15,10 +15,13 @@ from export.models import model_spec
 from export.onnx_export import to_onnx
 from export.precision import int8
 from export.precision.forms import OPENVINO_FILE, write_forms
-from export.precision.gate import Limits
+from export.precision.gate import Limits, judge
+from export.precision.layers import kept_convolutions
 from export.precision.openvino_ir import read_onnx
-from export.precision.recipes import Recipe
+from export.precision.recipes import Recipe, recipes_for
+from export.precision.samples import evaluation_inputs
 from limner.errors import ExportError
+from tests.export.small_networks import small_graph
 
 SPEC = model_spec("realesrgan_x4")
 SMALL = {"num_feat": 16, "num_block": 1, "num_grow_ch": 8}
@@ -71,7 +74,7 @@ def test_what_no_recipe_brings_through_stays_fp32(graph, tmp_path: Path, monkeyp
 
 
 def test_recipes_are_tried_until_one_passes(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    everything = Recipe("everything in FP32", keep_first=99)
+    everything = Recipe("everything in FP32", float_types=("Add", "Multiply", "Interpolate"), keep_cheapest=1.0)
     set_gate(monkeypatch, {"psnr_mean": 70.0}, Recipe("mixed"), everything, Recipe("never reached"))
     forms = write_forms(SPEC, graph, "int8", tmp_path)
     assert forms.precision == "int8"
@@ -81,14 +84,65 @@ def test_recipes_are_tried_until_one_passes(graph, tmp_path: Path, monkeypatch: 
     ]
 
 
-def test_kept_layers_stay_in_fp32(graph, tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(graph.SerializeToString())
-    model = read_onnx(tmp_path / "model.onnx")
+@pytest.fixture(scope="module")
+def float_model(graph, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    path = tmp_path_factory.mktemp("graph") / "model.onnx"
+    path.write_bytes(graph.SerializeToString())
+    return read_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "kept"),
+    [
+        (Recipe("ends", keep_first=1, keep_last=2), ["node_conv2d", "node_conv2d_19", "node_conv2d_20"]),
+        (Recipe("pictures", keep_pictures=True), ["node_conv2d", "node_conv2d_20"]),
+        # That of the whole network has three channels, and the first of a dense block fewer than those after it.
+        (Recipe("cheapest", keep_cheapest=0.02), ["node_conv2d", "node_conv2d_1", "node_conv2d_11"]),
+        (Recipe("none"), []),
+    ],
+    ids=lambda value: getattr(value, "name", ""),
+)
+def test_which_layers_are_kept(float_model, recipe: Recipe, kept: list[str]) -> None:
+    names = kept_convolutions(float_model, recipe, [(1, 32, 32, 3)])
+    assert [name.partition("/")[0] for name in names] == kept
+
+
+def test_kept_layers_stay_in_fp32(float_model) -> None:
     counts = []
     for recipe in (Recipe("all"), Recipe("ends", keep_first=1, keep_last=2)):
-        quantised = int8.quantise(SPEC, model, recipe)
+        quantised = int8.quantise(SPEC, float_model, recipe)
         counts.append(sum(node.get_element_type().get_type_name() == "i8" for node in quantised.get_ops()))
     assert counts[0] - counts[1] == 3
+
+
+def test_a_margin_widens_ranges_of_activations_only(float_model) -> None:
+    def ranges(margin: float) -> list[list[float]]:
+        quantised = int8.quantise(SPEC, float_model, Recipe("", float_types=("Add", "Multiply"), margin=margin))
+        assert "i8" in {node.get_element_type().get_type_name() for node in quantised.get_ops()}
+        nodes = [node for node in quantised.get_ordered_ops() if node.get_type_name() == "FakeQuantize"]
+        return [[float(node.input_value(port).get_node().data.item()) for port in range(1, 5)] for node in nodes]
+
+    np.testing.assert_allclose(ranges(1.5), 1.5 * np.array(ranges(1.0)), rtol=1e-5)
+
+
+def test_of_a_face_restorer_only_convolutions_are_quantised(tmp_path: Path) -> None:
+    """And it is closer to FP32 than what NNCF makes of it by itself."""
+    (tmp_path / "model.onnx").write_bytes(small_graph("gfpgan_clean").SerializeToString())
+    model, spec = read_onnx(tmp_path / "model.onnx"), model_spec("gfpgan")
+    pictures = evaluation_inputs(spec)[:3]
+    references = int8.run(model, pictures)
+    ratios = []
+    for recipe in (Recipe("NNCF"), recipes_for(spec)[0]):
+        quantised = int8.quantise(spec, model, recipe)
+        ratios.append(judge(spec, references, int8.run(quantised, pictures), Limits({})).figures["psnr_mean"])
+    takers = {
+        taker.get_node().get_type_name()
+        for node in quantised.get_ops()
+        if node.get_type_name() == "FakeQuantize"
+        for taker in node.output(0).get_target_inputs()
+    }
+    assert takers == {"Convolution"}
+    assert ratios[1] > ratios[0] + 3
 
 
 def test_a_tool_that_fails_is_a_typed_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph) -> None:

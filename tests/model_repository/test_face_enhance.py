@@ -80,7 +80,7 @@ def test_tiles_leave_no_seams(enhance: Enhance, astronaut: UInt8, models_dir: Pa
     result, _ = enhance(encode(pixels), {"enhancement_level": 3})
     tiled = np.asarray(decode(result)).astype(float)
 
-    model = openvino.Core().read_model(models_dir / "realesrgan_x4/1/model.onnx")
+    model = openvino.Core().read_model(models_dir / "realesrgan_x4/1/model.xml")
     model.reshape([1, *pixels.shape])
     whole_net = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     whole = whole_net([pixels[None]])[0][0].astype(float)

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
+import tritonclient.grpc as triton
+from numpy.typing import NDArray
 
 from ensemble.photo import UInt8
 from export.checkpoint import save_checkpoint
 from export.packaged import PACKAGED
+from export.prepare import prepare
+from limner.settings import Settings
+from serving.process import Endpoint, free_port
+from serving.supervisor import Supervisor
+from tests.conftest import enhancing
 from tests.model_repository.photos import decode, encode
 from tests.upstream.client import ask_upstream, require_upstream
 
@@ -26,15 +33,39 @@ def x4plus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.mark.timeout(1800)
-@pytest.mark.parametrize("width", [100, 280], ids=["one tile", "four tiles"])
-def test_photo_equals_upstreams(enhance: Enhance, astronaut: UInt8, x4plus_file: Path, width: int) -> None:
+@pytest.fixture(scope="module")
+def enhance_in_fp32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enhance]:
+    """A server as ``LIMNER_PRECISION=fp32`` makes it."""
+    settings = Settings(data=tmp_path_factory.mktemp("data"), precision="fp32", offline=True)
+    prepare(settings)
+    with (
+        Supervisor(settings, Endpoint(free_port(), free_port())) as running,
+        triton.InferenceServerClient(running.endpoint.url) as client,
+    ):
+        yield enhancing(client)
+
+
+@pytest.fixture(scope="module")
+def photo_and_upstreams(astronaut: UInt8, x4plus_file: Path) -> tuple[bytes, NDArray[np.float64]]:
+    """A photo that takes four tiles, and what upstream makes of it at once."""
     require_upstream()
-    photo = cv2.resize(astronaut[0:300, 80:380], (width, width), interpolation=cv2.INTER_AREA)
+    photo = cv2.resize(astronaut[0:300, 80:380], (280, 280), interpolation=cv2.INTER_AREA)
     options: dict[str, object] = {"scale": 4, "outscale": 2, "tile": 0}
-    upstream = ask_upstream("realesrgan", x4plus_file, options, photo=photo)["result"].astype(float)
-    result, report = enhance(encode(photo), {"background": "realesrgan"})
+    return encode(photo), ask_upstream("realesrgan", x4plus_file, options, photo=photo)["result"].astype(float)
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("precision", "decibels"), [("fp32", 45), ("served", 34)])
+def test_photo_equals_upstreams(
+    precision: str,
+    decibels: float,
+    enhance: Enhance,
+    enhance_in_fp32: Enhance,
+    photo_and_upstreams: tuple[bytes, NDArray[np.float64]],
+) -> None:
+    photo, upstream = photo_and_upstreams
+    result, report = (enhance_in_fp32 if precision == "fp32" else enhance)(photo, {"background": "realesrgan"})
     assert report["models"]["background"]["variant"] == "RealESRGAN_x4plus"
     ours = np.asarray(decode(result)).astype(float)
-    assert ours.shape == upstream.shape == (2 * width, 2 * width, 3)
-    assert 10 * np.log10(255**2 / np.mean((ours - upstream) ** 2)) >= 45
+    assert ours.shape == upstream.shape == (560, 560, 3)
+    assert 10 * np.log10(255**2 / np.mean((ours - upstream) ** 2)) >= decibels
