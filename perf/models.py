@@ -26,6 +26,8 @@ from export.manifest import Manifest
 from export.models import ModelSpec, model_spec
 from export.order import Item, Order, carry_out, every_network
 from export.precision.forms import ONNX_FILE, OPENVINO_FILE
+from export.precision.openvino_ir import read_onnx, write_openvino
+from export.precision.recipes import recipes_for
 from export.precision.samples import evaluation_inputs
 from export.registry import weight_file
 from export.sources import Source
@@ -36,6 +38,9 @@ from perf.upstream import upstream_of
 
 RESULTS = PROJECT_ROOT / "perf" / "results" / "models.json"
 THREADS = 2
+REFUSED = "int8_refused"
+"""The side that is INT8 of random weights which did not pass the gate."""
+
 _SWINIR_SIDE = 64
 _SEED = 0
 
@@ -115,6 +120,9 @@ def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> di
     if manifest.precision != "fp32":
         served = ServedModel(spec.name, exported, manifest.version, OPENVINO_FILE)
         sides[manifest.precision] = lambda: served.seconds(inputs)
+    elif source.kind == "seeded" and manifest.quality:
+        refused = refused_int8(spec, exported / manifest.version / ONNX_FILE, folder / "refused")
+        sides[REFUSED] = lambda: refused.seconds(inputs)
     seconds = {name: summary(values) for name, values in taking_turns(sides, rounds)}
     return {
         "input": {name: list(array.shape) for name, array in inputs.items()},
@@ -125,6 +133,16 @@ def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> di
             if name != "upstream"
         },
     }
+
+
+def refused_int8(spec: ModelSpec, graph: Path, folder: Path) -> ServedModel:
+    """What the first recipe makes of random weights, though it did not pass the gate: trained ones may."""
+    from export.precision.int8 import quantise  # noqa: PLC0415 - NNCF takes seconds to import
+
+    version = folder / spec.version
+    version.mkdir(parents=True)
+    write_openvino(quantise(spec, read_onnx(graph), recipes_for(spec)[0]), version / OPENVINO_FILE)
+    return ServedModel(spec.name, folder, spec.version, OPENVINO_FILE)
 
 
 def standard_input(spec: ModelSpec, source: Source) -> Mapping[str, NDArray[Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 from export.models import MODELS, ModelSpec
 from export.registry import WeightFile
 from limner.settings import PROJECT_ROOT
+from perf.models import REFUSED
 
 PAGE = PROJECT_ROOT / "docs" / "models.md"
 RESULTS = PROJECT_ROOT / "perf" / "results" / "models.json"
@@ -102,10 +103,19 @@ def _remarks(rows: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
     yield "\n## What was measured\n\n| network | weights | input | rounds | note |\n|---|---|---|---|---|\n"
     for row in measured:
         shape = "×".join(str(size) for size in next(iter(row["input"].values())))
-        yield f"| {row['network']} | {row['weights']} | {shape} | {row['rounds']} | {row['reason'] or ''} |\n"
+        yield f"| {row['network']} | {row['weights']} | {shape} | {row['rounds']} | {_note(row)} |\n"
     yield "\nRandom weights are as fast as real ones; quality says little with them.\n"
     for machine in dict.fromkeys(_machine(row["machine"]) for row in measured):
         yield f"\n{machine}\n"
+
+
+def _note(row: Mapping[str, Any]) -> str:
+    """Why the precision is another one, and how fast INT8 would be where only trained weights may pass its gate."""
+    reason = str(row["reason"] or "")
+    if REFUSED not in row["seconds"]:
+        return reason
+    seconds, faster = _seconds(row["seconds"][REFUSED]), row["times_faster"][REFUSED]
+    return f"{reason} It would take {seconds} s, {faster:.2f} times faster; trained weights may pass."
 
 
 def _machine(machine: Mapping[str, Any]) -> str:

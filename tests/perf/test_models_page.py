@@ -11,7 +11,7 @@ from export.architectures import ARCHITECTURES
 from export.models import MODELS
 from export.order import every_network
 from perf import models_page
-from perf.models import RESULTS, summary, taking_turns
+from perf.models import REFUSED, RESULTS, summary, taking_turns
 
 MACHINE = {
     "cpu": "A CPU",
@@ -77,6 +77,16 @@ def test_figures_and_losses_are_shown(tmp_path: Path, monkeypatch: pytest.Monkey
     assert cells(page, "RestoreFormer")[3] == "not measured"
     assert "| GFPGANv1.4 | random | 1×512×512×3 | 3 |  |" in page
     assert "Machine: A CPU (avx2), 2 cores, 2 threads a side, 8.0 GiB, Python 3.11.7, commit abc." in page
+
+
+def test_refused_int8_is_a_note_and_not_a_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seconds = {"upstream": SECONDS, "fp32": SECONDS, REFUSED: {"median": 0.5, "min": 0.4, "max": 0.6}}
+    refused = {"precision": "fp32", "reason": "No.", "seconds": seconds, "times_faster": {"fp32": 1.0, REFUSED: 4.0}}
+    (tmp_path / "models.json").write_text(json.dumps({"networks": [ROW | refused]}))
+    monkeypatch.setattr(models_page, "RESULTS", tmp_path / "models.json")
+    page = models_page.models_page()
+    assert cells(page, "GFPGANv1.4")[10] == "1.00"
+    assert "| No. It would take 0.5 (0.4–0.6) s, 4.00 times faster; trained weights may pass. |" in page
 
 
 def test_nothing_measured_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
