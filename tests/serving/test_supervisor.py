@@ -191,8 +191,8 @@ def test_numpy_2_in_the_stub_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
 
     original = process_module.environment
 
-    def with_numpy_2(installation: TritonInstallation) -> dict[str, str]:
-        environment = original(installation)
+    def with_numpy_2(installation: TritonInstallation, profile: str) -> dict[str, str]:
+        environment = original(installation, profile)
         return {**environment, "PATH": f"{tmp_path / 'numpy2/bin'}:{environment['PATH']}"}
 
     monkeypatch.setattr("serving.process.environment", with_numpy_2, raising=True)
