@@ -91,6 +91,16 @@ def suppress_overlaps(boxes: Float32, iou: float) -> npt.NDArray[np.intp]:
     return np.array(kept, dtype=np.intp)
 
 
+def center_face(boxes: Float32, width: int, height: int) -> int:
+    """Index of the box, of float32 [N, 4] with N ≥ 1, whose centre is nearest to that of the picture.
+
+    Follows facexlib's ``get_center_face``.
+    """
+    middle = np.array([width / 2, height / 2])
+    centres = (boxes[:, :2] + boxes[:, 2:]) / 2
+    return int(np.linalg.norm(centres - middle, axis=1).argmin())
+
+
 def detection_scale(width: int, height: int, max_pixels: int) -> float:
     """Factor to shrink a picture by before detection so that it has at most ``max_pixels``; 1.0 where it has not more.
 

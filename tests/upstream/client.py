@@ -26,14 +26,14 @@ def require_upstream() -> None:
 
 
 def ask_upstream(
-    command: str, weights: Path, options: dict[str, object] | None = None, **arrays: NDArray[Any]
+    command: str, weights: Path | None, options: dict[str, object] | None = None, **arrays: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
     """Run one command of ``oracle.py`` on ``arrays``."""
     with tempfile.TemporaryDirectory(prefix="limner-oracle-") as folder:
         given, answer = Path(folder) / "input.npz", Path(folder) / "output.npz"
         np.savez(given, **arrays)
-        call = [str(PYTHON), str(_ORACLE), command, "--weights", str(weights)]
-        call += ["--input", str(given), "--output", str(answer)]
+        call = [str(PYTHON), str(_ORACLE), command, "--input", str(given), "--output", str(answer)]
+        call += ["--weights", str(weights)] if weights else []
         for name, value in (options or {}).items():
             call += [f"--{name}", str(value)]
         done = subprocess.run(call, capture_output=True, text=True, timeout=600, check=False)

@@ -8,6 +8,11 @@ Commands, and the arrays they read and write:
     realesrgan   photo UINT8 [H, W, 3] RGB → result UINT8 [h, w, 3] RGB, seconds: RealESRGANer.enhance, ``--outscale``
     retinaface   photo UINT8 [H, W, 3] RGB → boxes FP32 [P, 4], scores FP32 [P], landmarks FP32 [P, 10] of all
                  anchors, decoded by facexlib; and detections FP32 [F, 15]: its detect_faces, ``--threshold``
+    paste        photo UINT8 [H, W, 3], landmarks FP32 [N, 5, 2], restored UINT8 [N, 512, 512, 3], classes UINT8
+                 [N, 512, 512] or none → crops UINT8 [N, 512, 512, 3], result UINT8 [h, w, 3]: FaceRestoreHelper,
+                 ``--scale``; all RGB
+    gfpgan       photo UINT8 [H, W, 3], detections FP32 [N, 15] → result UINT8 RGB [h, w, 3]: GFPGANer.enhance with
+                 the parser of ``--parser`` and these faces, ``--scale``, ``--aligned``, ``--only_center_face``
     network      the network ``--name`` of ``networks/`` with ``--weights``: its arrays to its arrays, and the median
                  ``seconds`` of ``--rounds`` runs; ``--key`` is the checkpoint's entry, ``--layout`` JSON
 """
@@ -94,6 +99,63 @@ def retinaface(arrays, arguments):
     }
 
 
+@contextlib.contextmanager
+def face_helper(detections, parse):
+    """facexlib's helper with the faces given, and ``parse`` in place of the parser it would download."""
+    from facexlib.utils import face_restoration_helper as module
+
+    class Detector:
+        def detect_faces(self, image, threshold):
+            return detections
+
+    originals = module.init_detection_model, module.init_parsing_model
+    module.init_detection_model = lambda *_, **__: Detector()
+    module.init_parsing_model = lambda *_, **__: parse
+    try:
+        yield module.FaceRestoreHelper
+    finally:
+        module.init_detection_model, module.init_parsing_model = originals
+
+
+def paste(arrays, arguments):
+    landmarks, restored = arrays["landmarks"], arrays["restored"]
+    classes = iter(arrays.get("classes", ()))
+    logits = torch.eye(19)
+
+    def parse(_):
+        return [logits[torch.from_numpy(next(classes).astype(np.int64))].permute(2, 0, 1)[None]]
+
+    with face_helper([], parse) as helper_class:
+        helper = helper_class(arguments.scale, face_size=512, use_parse="classes" in arrays, device=torch.device("cpu"))
+        helper.read_image(np.ascontiguousarray(arrays["photo"][:, :, ::-1]))
+        helper.all_landmarks_5 = list(landmarks)
+        helper.align_warp_face()
+        for face in restored:
+            helper.add_restored_face(np.ascontiguousarray(face[:, :, ::-1]))
+        helper.get_inverse_affine(None)
+        result = helper.paste_faces_to_input_image()
+    crops = np.stack(helper.cropped_faces)[..., ::-1]
+    return {"crops": np.ascontiguousarray(crops), "result": np.ascontiguousarray(result[:, :, ::-1])}
+
+
+def gfpgan(arrays, arguments):
+    from gfpgan.utils import GFPGANer
+    from networks import parsenet
+
+    parser = parsenet.build(torch.load(arguments.parser, weights_only=True), {})
+    with face_helper(list(arrays["detections"]), parser):
+        restorer = GFPGANer(arguments.weights, upscale=arguments.scale, device=torch.device("cpu"))
+    drawn = restorer.gfpgan.forward
+    # The checkpoint's own noise, as Limner serves it.
+    restorer.gfpgan.forward = lambda *given, **named: drawn(*given, **(named | {"randomize_noise": False}))
+    photo = np.ascontiguousarray(arrays["photo"][:, :, ::-1])
+    _, faces, result = restorer.enhance(
+        photo, has_aligned=arguments.aligned, only_center_face=arguments.only_center_face, paste_back=True
+    )
+    result = faces[0] if arguments.aligned else result
+    return {"result": np.ascontiguousarray(result[:, :, ::-1])}
+
+
 def network(arrays, arguments):
     module = importlib.import_module(f"networks.{arguments.name}")
     content = torch.load(arguments.weights, weights_only=True)
@@ -110,7 +172,8 @@ def network(arrays, arguments):
     return answer | {"seconds": np.array(statistics.median(seconds))}
 
 
-COMMANDS = {"rrdbnet": rrdbnet, "realesrgan": realesrgan, "retinaface": retinaface, "network": network}
+COMMANDS = {"rrdbnet": rrdbnet, "realesrgan": realesrgan, "retinaface": retinaface}
+COMMANDS |= {"paste": paste, "gfpgan": gfpgan, "network": network}
 
 
 def main() -> None:
@@ -118,7 +181,10 @@ def main() -> None:
     parser.add_argument("command", choices=COMMANDS)
     parser.add_argument("--input", required=True)
     parser.add_argument("--output", required=True)
-    parser.add_argument("--weights", required=True)
+    parser.add_argument("--weights")
+    parser.add_argument("--parser")
+    parser.add_argument("--aligned", type=int, default=0)
+    parser.add_argument("--only_center_face", type=int, default=0)
     parser.add_argument("--name")
     parser.add_argument("--key", default="params_ema")
     parser.add_argument("--layout", default="{}")

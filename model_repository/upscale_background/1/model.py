@@ -6,7 +6,6 @@ between two of them the step looks whether anybody still waits.
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import numpy as np
@@ -18,6 +17,7 @@ from ensemble.upscale import place_tile, resize_lanczos
 from limner.catalog import CatalogEntry
 from limner.errors import InvalidOption
 from limner.options import Options
+from model_repository.bounded import run_bounded
 from model_repository.step_model import (
     Array,
     AsyncStepModel,
@@ -41,6 +41,7 @@ class TritonPythonModel(AsyncStepModel):
         entries = [entry for entry in catalog.entries if entry.model == _NETWORK]
         self.network: CatalogEntry | None = next((entry for entry in entries if entry.available), None)
         self.reason = next((entry.reason for entry in entries), catalog.reason("background"))
+        self.covers_aligned = bool(catalog.available("face_restorer"))
         self.grid = TileGrid(int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"]))
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
@@ -60,6 +61,8 @@ class TritonPythonModel(AsyncStepModel):
 
     def _choose(self, options: Options, pixels: UInt8) -> tuple[CatalogEntry | None, str | None]:
         """The network to use, or None for Lanczos with the reason why."""
+        if options.aligned and options.restorer != "none" and self.covers_aligned:
+            return None, "The restored face covers the whole photo."
         wanted, count = options.background, pixels.shape[0] * pixels.shape[1]
         if wanted == "lanczos":
             return None, "Asked for by background=lanczos."
@@ -90,17 +93,5 @@ class TritonPythonModel(AsyncStepModel):
             upscaled = pb_utils.get_output_tensor_by_name(reply, "UPSCALED").as_numpy()[0]
             place_tile(canvas, tile, upscaled, self.grid, _NET_SCALE, scale)
 
-        pending: set[asyncio.Task[None]] = set()
-        try:
-            for tile in self.grid.tiles(height, width):
-                if len(pending) >= self.in_flight:
-                    done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                    for task in done:
-                        task.result()
-                    caller.refuse_if_gone()
-                pending.add(asyncio.ensure_future(upscale_tile(tile)))
-            await asyncio.gather(*pending)
-        finally:
-            # Replies still on their way read ``pixels``, which die with the request: wait for them, whatever happened.
-            await asyncio.gather(*pending, return_exceptions=True)
+        await run_bounded(upscale_tile, self.grid.tiles(height, width), self.in_flight, caller)
         return canvas
