@@ -99,8 +99,7 @@ def test_restorer_that_was_not_exported_is_refused_by_name(enhance_in_fp32: Enha
 
 def test_16_bit_photo_keeps_its_depth_beside_the_face(enhance_in_fp32: Enhance, portrait: UInt8) -> None:
     """And the face is as bright as in 8 bits: upstream makes it nearly black."""
-    deep = portrait.astype(np.uint16) * 257 + 40
-    deep = np.clip(deep, 0, 65535).astype(np.uint16)
+    deep = np.clip(portrait.astype(int) * 257 + 40, 0, 65535).astype(np.uint16)
     encoded = cv2.imencode(".png", deep[..., ::-1])[1].tobytes()
     options = {"background": "lanczos", "enhancement_level": 1}
     result, report = enhance_in_fp32(encoded, options)
