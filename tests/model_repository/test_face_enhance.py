@@ -248,7 +248,7 @@ def test_result_too_large_names_the_level_that_fits(enhance: Enhance) -> None:
 
 
 def test_large_photos_take_lanczos_by_themselves(enhance: Enhance) -> None:
-    _, report = enhance(encode(np.zeros((1300, 1200, 3), np.uint8), "JPEG"))
+    _, report = enhance(encode(np.zeros((1900, 1800, 3), np.uint8), "JPEG"))
     assert report["models"]["background"]["name"] == "lanczos"
     assert "background=realesrgan" in report["models"]["background"]["reason"]
 

@@ -44,7 +44,9 @@ class TritonPythonModel(AsyncStepModel):
         self.covers_aligned = bool(catalog.available("face_restorer"))
         self.grid = TileGrid(int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"]))
         self.in_flight = int(self.parameters["tiles_in_flight"])
-        self.auto_max_pixels = int(self.parameters["auto_max_pixels"])
+        in_int8 = self.network is not None and self.network.precision == "int8"
+        limit = self.parameters["auto_max_pixels_int8"] if in_int8 else self.parameters["auto_max_pixels"]
+        self.auto_max_pixels = int(limit)
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch = Stopwatch()
