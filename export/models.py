@@ -128,7 +128,7 @@ MODELS: tuple[ModelSpec, ...] = (
         by_default=True,
     ),
     _restorer("gfpgan", "GFPGANv1.4.pth", "GFPGANv1.3.pth", by_default=True),
-    # These two choose from a codebook: what INT8 rounds on the way there makes other codes, and another face.
+    # These two choose from a codebook: what INT8 rounds on the way there may make other codes, and another face.
     _restorer("restoreformer", "RestoreFormer.pth", precisions=FLOAT_PRECISIONS),
     _restorer(
         "codeformer",
