@@ -1,76 +1,163 @@
-"""Which photos a command means, where their results go, and the before/after sheet."""
+"""Which photos a command means, where what is made of them goes, and writing it whole or not at all."""
 
 from __future__ import annotations
 
 import io
+import secrets
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from cli.faces import FACE_FOLDERS, face_files, face_name
 from gateway.filenames import EXTENSIONS
+from gateway.triton import Enhanced, EnhancedFaces
 from limner.errors import InvalidOption
 
 _FORMAT_OF_SUFFIX = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 _GAP = 8
+_NAMED = 5
+"""How many files that are passed over are named."""
 
 
-def find_photos(inputs: tuple[Path, ...]) -> list[Path]:
-    """The files named, and the photos lying directly in the folders named, in order.
+def find_photos(inputs: tuple[Path, ...]) -> tuple[list[Path], list[str]]:
+    """The files named and the photos lying directly in the folders named, in order; a line for each folder with others.
+
+    Hidden files are not looked at.
 
     Raises:
-        InvalidOption: there is none.
+        InvalidOption: there is no photo.
     """
     photos: list[Path] = []
+    lines: list[str] = []
     for path in inputs:
-        if path.is_dir():
-            photos += sorted(entry for entry in path.iterdir() if entry.suffix.lower() in _FORMAT_OF_SUFFIX)
-        else:
+        if not path.is_dir():
             photos.append(path)
+            continue
+        entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
+        fitting = [entry for entry in entries if entry.suffix.lower() in _FORMAT_OF_SUFFIX and not entry.is_dir()]
+        others = [entry.name for entry in entries if entry not in set(fitting)]
+        photos += fitting
+        if others:
+            more = ", ..." if len(others) > _NAMED else ""
+            lines.append(f"{path}: {len(others)} passed over, no JPEG, PNG or WebP: {', '.join(others[:_NAMED])}{more}")
     if not photos:
         raise InvalidOption("The folder holds no JPEG, PNG or WebP photo. Name photos, or a folder that has some.")
-    return photos
+    return photos, lines
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where what is made of one photo goes; ``name`` is that of its faces."""
+
+    result: Path
+    name: str
+
+    @property
+    def sheet(self) -> Path:
+        """The before/after sheet."""
+        return self.result.with_name(f"{self.result.stem}_compare.png")
 
 
 @dataclass
 class OutputPlan:
     """Where results go: to one ``file``, or into ``folder`` under their photos' names.
 
-    ``file_format`` is the format that the file's ending asks for, or None.
+    ``ending`` follows a photo's name: empty, or an underscore and the suffix. ``faces`` is the folder above those of
+    the faces, or None where none are written. ``sheets``: whether before/after sheets are. ``file_format`` is the
+    format that the file's ending asks for, or None.
     """
 
     file: Path | None
     folder: Path
-    suffix: str
+    ending: str = ""
+    faces: Path | None = None
+    sheets: bool = False
     file_format: str | None = None
+    photos: frozenset[Path] = frozenset()
     _taken: set[Path] = field(default_factory=set)
 
-    def target(self, photo: Path, file_format: str) -> Path:
-        """Path of a photo's result; photos of the same name get numbers, and an ending never lies."""
-        ending = f".{EXTENSIONS[file_format]}"
+    def place(self, photo: Path, file_format: str) -> Place:
+        """The place of a photo's result: nothing lies there that another photo made, nor a photo of the input.
+
+        Photos of the same name get numbers, and an ending never lies.
+        """
+        extension = f".{EXTENSIONS[file_format]}"
         if self.file is not None:
             fits = _FORMAT_OF_SUFFIX.get(self.file.suffix.lower()) == file_format
-            return self.file if fits else self.file.with_suffix(ending)
-        stem = photo.stem + (f"_{self.suffix}" if self.suffix else "")
-        target, number = self.folder / f"{stem}{ending}", 2
-        while target in self._taken:
-            target, number = self.folder / f"{stem}_{number}{ending}", number + 1
-        self._taken.add(target)
-        return target
+            return Place(self.file if fits else self.file.with_suffix(extension), photo.stem)
+        name, number = photo.stem, 2
+        while not self._claim(place := Place(self.folder / f"{name}{self.ending}{extension}", name)):
+            name, number = f"{photo.stem}_{number}", number + 1
+        return place
+
+    def files(self, place: Place, before: bytes, enhanced: Enhanced) -> Iterator[tuple[Path, bytes]]:
+        """All that is written for the photo ``before``; its result comes last: where that is, the rest is."""
+        if self.faces is not None and isinstance(enhanced, EnhancedFaces):
+            yield from face_files(self.faces, place.name, self.ending, enhanced.cropped, enhanced.restored)
+        if self.sheets:
+            yield place.sheet, comparison_sheet(before, enhanced.image)
+        yield place.result, enhanced.image
+
+    def _claim(self, place: Place) -> bool:
+        """Whether all that is written for a photo is free; then it no longer is."""
+        wanted = {place.result, place.sheet} if self.sheets else {place.result}
+        if self.faces is not None:
+            wanted |= {self.faces / folder / face_name(place.name, 0) for folder in FACE_FOLDERS}
+        # Some file systems take X.jpg and x.jpg for one.
+        folded = {path.with_name(path.name.casefold()) for path in wanted}
+        if folded & self._taken or {path.resolve() for path in wanted} & self.photos:
+            return False
+        self._taken |= folded
+        return True
 
 
-def plan_outputs(photos: list[Path], output: Path, suffix: str) -> OutputPlan:
-    """A file where ``output`` ends like a picture, else a folder.
+def plan_outputs(
+    photos: list[Path], output: Path, suffix: str, *, folders: bool = False, sheets: bool = False
+) -> OutputPlan:
+    """A file where ``output`` ends like a picture, else a folder; ``folders`` are those of GFPGAN's script, below it.
 
     Raises:
-        InvalidOption: one file is named for several photos.
+        InvalidOption: one file is named for what needs a folder, or ``suffix`` is no part of a name.
     """
+    if "/" in suffix:
+        raise InvalidOption(f"The suffix {suffix!r} would lead to another folder. Name that with -o.")
+    ending = f"_{suffix}" if suffix else ""
+    originals = frozenset(photo.resolve() for photo in photos)
     file_format = _FORMAT_OF_SUFFIX.get(output.suffix.lower())
     if file_format is None or output.is_dir():
-        return OutputPlan(None, output, suffix)
+        if folders:
+            return OutputPlan(None, output / "restored_imgs", ending, output, sheets, photos=originals)
+        return OutputPlan(None, output, ending, sheets=sheets, photos=originals)
+    if folders:
+        raise InvalidOption(f"{output} is one file, but --folders writes several. Name a folder with -o.")
     if len(photos) > 1:
         raise InvalidOption(f"{output} is one file, but there are {len(photos)} photos. Name a folder with -o.")
-    return OutputPlan(output, output.parent, suffix, file_format)
+    return OutputPlan(output, output.parent, ending, sheets=sheets, file_format=file_format)
+
+
+def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
+    """Write ``files``, with their folders; each is there whole or not at all.
+
+    All are written beside their places under passing names and get their own ones, in order, once the last is on
+    disk: an error or Ctrl-C until then leaves nothing, and replaces nothing.
+
+    Raises:
+        OSError: as the file system says, when the disk is full for one.
+    """
+    waiting: list[tuple[Path, Path]] = []
+    try:
+        for target, content in files:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            part = target.with_name(f".limner-{secrets.token_hex(8)}.part")
+            waiting.append((part, target))
+            part.write_bytes(content)
+        for part, target in waiting:
+            part.replace(target)
+    finally:
+        for part, _ in waiting:
+            part.unlink(missing_ok=True)
 
 
 def comparison_sheet(before: bytes, after: bytes) -> bytes:

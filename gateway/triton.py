@@ -1,12 +1,12 @@
-"""The typed client of the two Triton models that the gateway talks to."""
+"""The typed client of the Triton models that the gateway and the command line talk to."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from tritonclient.grpc import InferInput, InferRequestedOutput
 from tritonclient.grpc.aio import InferenceServerClient, InferResult
 from tritonclient.utils import InferenceServerException
@@ -17,6 +17,8 @@ from gateway.triton_errors import to_limner_error
 from limner.catalog import Catalog
 from limner.errors import InferenceFailed
 from limner.options import Options
+
+UInt8 = NDArray[np.uint8]
 
 MAX_MESSAGE_BYTES = 2**31 - 1
 CHANNEL_ARGUMENTS = [
@@ -29,6 +31,8 @@ CHANNEL_ARGUMENTS = [
     ("grpc.enable_http_proxy", 0),
 ]
 
+_INCOMPLETE = "The server's answer is incomplete."
+
 
 @dataclass(frozen=True)
 class Enhanced:
@@ -37,6 +41,18 @@ class Enhanced:
     image: bytes
     format: str
     report: Report
+
+
+@dataclass(frozen=True)
+class EnhancedFaces(Enhanced):
+    """A result with the faces that were restored: aligned, uint8 [F, 512, 512, 3] RGB, not writable.
+
+    ``cropped`` are the faces as they were and ``restored`` as they are, in the order of the report's faces that are
+    ``restored``. An aligned photo is one face. F may be 0.
+    """
+
+    cropped: UInt8
+    restored: UInt8
 
 
 class TritonClient:
@@ -54,19 +70,23 @@ class TritonClient:
         Raises:
             LimnerError: whichever the models or the gRPC status tell; see :mod:`gateway.triton_errors`.
         """
-        result = await self._infer(
-            "face_enhance",
-            ("IMAGE", np.frombuffer(image, np.uint8)),
-            ("IMAGE", "REPORT"),
-            request_id=request_id,
-            timeout=timeout,
-            parameters=options.to_parameters(),
-        )
-        report = _json(result, "REPORT")
-        image_format = report.get("output", {}).get("format")
-        if image_format not in EXTENSIONS:
-            raise InferenceFailed(f"The server made a result of an unknown format, {str(image_format)[:20]!r}.")
-        return Enhanced(_raw(result, "IMAGE"), image_format, report)
+        result = await self._enhance("face_enhance", image, options, (), request_id, timeout)
+        return Enhanced(*_enhanced(result))
+
+    async def enhance_with_faces(
+        self, image: bytes | bytearray, options: Options, *, request_id: str, timeout: float
+    ) -> EnhancedFaces:
+        """Run ``enhance_with_faces``: as :meth:`enhance`, and the restored faces one by one.
+
+        Raises:
+            LimnerError: as :meth:`enhance`.
+        """
+        outputs = ("CROPPED", "RESTORED")
+        result = await self._enhance("enhance_with_faces", image, options, outputs, request_id, timeout)
+        cropped, restored = (_faces(result, name) for name in outputs)
+        if cropped.shape != restored.shape:
+            raise InferenceFailed(_INCOMPLETE)
+        return EnhancedFaces(*_enhanced(result), cropped, restored)
 
     async def catalog(self, *, timeout: float) -> Catalog:
         """The models that are served, and why others are not, within ``timeout`` seconds.
@@ -78,10 +98,28 @@ class TritonClient:
         result = await self._infer("catalog", query, ("CATALOG",), request_id="", timeout=timeout, parameters={})
         return Catalog.from_json(_text(result, "CATALOG"))
 
+    async def _enhance(
+        self,
+        model: str,
+        image: bytes | bytearray,
+        options: Options,
+        more_outputs: tuple[str, ...],
+        request_id: str,
+        timeout: float,
+    ) -> InferResult:
+        return await self._infer(
+            model,
+            ("IMAGE", np.frombuffer(image, np.uint8)),
+            ("IMAGE", "REPORT", *more_outputs),
+            request_id=request_id,
+            timeout=timeout,
+            parameters=options.to_parameters(),
+        )
+
     async def _infer(
         self,
         model: str,
-        tensor: tuple[str, np.ndarray[Any, np.dtype[np.uint8]]],
+        tensor: tuple[str, UInt8],
         outputs: tuple[str, ...],
         *,
         request_id: str,
@@ -104,19 +142,35 @@ class TritonClient:
             raise to_limner_error(error) from None
 
 
+def _enhanced(result: InferResult) -> tuple[bytes, str, Report]:
+    """The encoded image, its format and the report."""
+    report = _json(result, "REPORT")
+    image_format = report.get("output", {}).get("format")
+    if image_format not in EXTENSIONS:
+        raise InferenceFailed(f"The server made a result of an unknown format, {str(image_format)[:20]!r}.")
+    return _raw(result, "IMAGE"), image_format, report
+
+
+def _faces(result: InferResult, name: str) -> UInt8:
+    faces = result.as_numpy(name)
+    if faces is None or faces.dtype != np.uint8 or faces.ndim != 4 or faces.shape[3] != 3:
+        raise InferenceFailed(_INCOMPLETE)
+    return np.asarray(faces, np.uint8)
+
+
 def _raw(result: InferResult, name: str) -> bytes:
     """The bytes of a UINT8 output, not copied."""
     response = result.get_response()
     for output, content in zip(response.outputs, response.raw_output_contents, strict=True):
         if output.name == name:
             return bytes(content)
-    raise InferenceFailed("The server's answer is incomplete.")
+    raise InferenceFailed(_INCOMPLETE)
 
 
 def _text(result: InferResult, name: str) -> str:
     tensor = result.as_numpy(name)
     if tensor is None or tensor.size != 1:
-        raise InferenceFailed("The server's answer is incomplete.")
+        raise InferenceFailed(_INCOMPLETE)
     return bytes(tensor.reshape(-1)[0]).decode("utf-8")
 
 
@@ -124,5 +178,5 @@ def _json(result: InferResult, name: str) -> Report:
     # NaN and infinities are no JSON; they become null rather than reach a client.
     report = json.loads(_text(result, name), parse_constant=lambda _: None)
     if not isinstance(report, dict):
-        raise InferenceFailed("The server's answer is incomplete.")
+        raise InferenceFailed(_INCOMPLETE)
     return report

@@ -3,17 +3,37 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from cli.enhance_command import enhance
 from cli.outputs import comparison_sheet, plan_outputs
 from ensemble.photo import UInt8
 from limner.errors import InvalidOption
 from limner.settings import PROJECT_ROOT
+
+FLAGS_ELSEWHERE = {
+    "GFPGAN": (
+        "-i --input -o --output -v --version -s --upscale --bg_upsampler --bg_tile --suffix --only_center_face "
+        "--aligned --ext -w --weight"
+    ),
+    "Real-ESRGAN": (
+        "-i --input -n --model_name -o --output -dn --denoise_strength -s --outscale --model_path --suffix -t --tile "
+        "--tile_pad --pre_pad --face_enhance --fp32 --alpha_upsampler --ext -g --gpu-id"
+    ),
+    "CodeFormer": (
+        "-i --input_path -o --output_path -w --fidelity_weight -s --upscale --has_aligned --only_center_face "
+        "--draw_box --detection_model --bg_upsampler --face_upsample --bg_tile --suffix --save_video_fps"
+    ),
+}
+"""Of the scripts inference_gfpgan.py 1.3.8, inference_realesrgan.py 0.3.0 and inference_codeformer.py 0.1.0."""
 
 
 def limner(*arguments: str | Path, triton_url: str | None = None) -> subprocess.CompletedProcess[str]:
@@ -73,18 +93,20 @@ def test_folder_with_a_broken_photo_loses_nothing_else(folder: Path, tmp_path: P
     [
         (["--quality", "0"], "quality"),
         (["--restorer", "magic"], "gfpgan"),
-        (["-v", "1.4"], "restorer=auto"),
+        (["-v", "1.4"], "limner: restorer=gfpgan is not available here: "),
         (["--ext", "png", "-o", "out.jpg"], "contradict"),
     ],
 )
-def test_bad_options_say_what_is_accepted(
+def test_bad_options_say_what_is_accepted_once(
     folder: Path, tmp_path: Path, triton_url: str, arguments: list[str], message: str
 ) -> None:
+    photos = [folder / "other.webp"]
     if "-o" not in arguments:
         arguments = [*arguments, "-o", str(tmp_path / "out")]
-    run = limner("enhance", folder / "other.webp", *arguments, triton_url=triton_url)
+        photos.append(folder / "王芳.jpg")
+    run = limner("enhance", *photos, *arguments, triton_url=triton_url)
     assert run.returncode == 1
-    assert message in run.stdout + run.stderr
+    assert (run.stdout + run.stderr).count(message) == 1
     assert "Traceback" not in run.stderr
 
 
@@ -105,10 +127,39 @@ def test_server_that_is_not_there(folder: Path, tmp_path: Path) -> None:
 
 def test_plan_numbers_equal_names_and_never_lets_an_ending_lie() -> None:
     plan = plan_outputs([Path("a/x.jpg"), Path("b/x.jpg")], Path("out"), "")
-    assert [plan.target(Path(name), "jpeg").name for name in ("a/x.jpg", "b/x.jpg")] == ["x.jpg", "x_2.jpg"]
-    assert plan_outputs([Path("x.png")], Path("y.jpg"), "").target(Path("x.png"), "png") == Path("y.png")
+    assert [plan.place(Path(name), "jpeg").result.name for name in ("a/x.jpg", "b/x.jpg")] == ["x.jpg", "x_2.jpg"]
+    assert plan_outputs([Path("x.png")], Path("y.jpg"), "").place(Path("x.png"), "png").result == Path("y.png")
     with pytest.raises(InvalidOption, match="folder"):
         plan_outputs([Path("a.jpg"), Path("b.jpg")], Path("y.jpg"), "")
+
+
+@pytest.mark.parametrize("script", FLAGS_ELSEWHERE)
+def test_flags_of_other_scripts_work_or_say_what_to_do(script: str) -> None:
+    known = {flag for option in enhance.params for flag in option.opts}
+    for flag in set(FLAGS_ELSEWHERE[script].split()) - known:
+        run = CliRunner().invoke(enhance, [str(PROJECT_ROOT), flag, "1"])
+        assert run.exit_code == 2
+        assert re.search(r"No such option '\S+'\. \S.*\.$", run.output.strip()), flag
+
+
+def test_an_unknown_flag_is_no_photo() -> None:
+    run = CliRunner().invoke(enhance, [str(PROJECT_ROOT), "--wieght", "1"])
+    assert (run.exit_code, "--weight" in run.output) == (2, True)
+    assert CliRunner().invoke(enhance, []).output.endswith("Name a photo or a folder.\n")
+
+
+def test_docs_have_every_flag_and_default() -> None:
+    page = (PROJECT_ROOT / "docs/cli.md").read_text("utf-8")
+    table = page.partition("\n## Flags\n")[2].partition("\n## ")[0]
+    defaults = dict(re.findall(r"^\| (`.+?`) \| (.*?) \|", table, re.MULTILINE))
+    for option in enhance.params:
+        if isinstance(option, click.Option):
+            default = defaults[", ".join(f"`{flag}`" for flag in option.opts)]
+            assert not option.show_default or default == f"`{option.default}`", option.opts
+    for script, flags in FLAGS_ELSEWHERE.items():
+        (theirs,) = re.findall(rf"\n### {script}\n(.*?)(?=\n##|\Z)", page, re.DOTALL)
+        missing = [flag for flag in flags.split() if f"`{flag}`" not in theirs]
+        assert not missing, script
 
 
 def test_sheet_shows_both_at_the_size_of_the_result(portrait: UInt8, tmp_path: Path) -> None:
