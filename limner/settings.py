@@ -55,6 +55,15 @@ class Settings(BaseSettings):
     download_timeout: float = Field(
         5.0, gt=0, le=600, description="Seconds to wait for a release page to answer before falling back."
     )
+    ai_label: bool = Field(
+        True, description="Write the label for AI-made content into the metadata of results (GB 45438-2025)."
+    )
+    ai_label_producer: str = Field(
+        "Limner",
+        max_length=200,
+        pattern=r"^\P{Cc}+$",
+        description="Name or code of the service provider that the label names, at most 200 characters.",
+    )
     max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest photo accepted, in bytes.")
     max_tasks: int = Field(10, ge=1, le=1000, description="Enhancements at work or waiting at once; more get a 503.")
     task_timeout: float = Field(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import io
+import struct
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
 from ensemble.decode import decode_photo, join_16_bit
-from ensemble.encode import choose_format, encode_photo, encode_png_16_bit, with_icc_profile
+from ensemble.encode import choose_format, encode_photo, encode_png_16_bit, with_metadata
 from ensemble.photo import UInt8
 from tests.ensemble.files import exif, noise, opened, profile_for, rgb_profile, saved
 
@@ -140,20 +141,114 @@ def test_sixteen_bit_gray_with_alpha_holds_no_colour() -> None:
     assert photo.icc_profile is None
 
 
-def test_profile_chunk_stands_ahead_of_the_pixels() -> None:
+XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/">影像</x:xmpmeta>'.encode()
+JPEG_XMP, PNG_XMP = b"http://ns.adobe.com/xap/1.0/\0", b"XML:com.adobe.xmp\0\0\0\0\0"
+
+
+def jpeg_segments(data: bytes) -> list[tuple[int, bytes]]:
+    """Markers and bodies from the start of the file to its scan (ITU-T T.81, annex B)."""
+    segments, place = [], 2
+    while data[place + 1] != 0xDA:
+        marker, length = struct.unpack_from(">xBH", data, place)
+        segments.append((marker, data[place + 4 : place + 2 + length]))
+        place += 2 + length
+    return segments
+
+
+def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
+    """Names and bodies of all chunks; every checksum holds and nothing is left over."""
+    chunks, place = [], 8
+    while place < len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        body = data[place + 8 : place + 8 + length]
+        assert struct.unpack_from(">I", data, place + 8 + length) == (zlib.crc32(kind + body),)
+        chunks.append((kind, body))
+        place += 12 + length
+    assert place == len(data)
+    return chunks
+
+
+def webp_chunks(data: bytes) -> dict[bytes, bytes]:
+    """Bodies of all chunks by name; the RIFF header counts them right."""
+    chunks, place = {}, 12
+    while place < len(data):
+        kind, length = struct.unpack_from("<4sI", data, place)
+        chunks[kind] = data[place + 8 : place + 8 + length]
+        place += 8 + length + length % 2
+    assert struct.unpack_from("<4sI4s", data) == (b"RIFF", len(data) - 8, b"WEBP")
+    assert place == len(data)
+    return chunks
+
+
+def test_jpeg_has_xmp_ahead_of_its_scan(portrait: UInt8) -> None:
+    segments = jpeg_segments(encode_photo(portrait, None, "jpeg", 95, False, rgb_profile(), XMP))
+    assert segments[0][1].startswith(b"JFIF\0")
+    assert [body for marker, body in segments if marker == 0xE1] == [JPEG_XMP + XMP]
+    assert [body[14:] for marker, body in segments if marker == 0xE2] == [rgb_profile()]
+
+
+def test_jpeg_takes_as_much_xmp_as_a_segment_holds(portrait: UInt8) -> None:
+    packet = XMP.ljust(65_504)
+    assert opened(encode_photo(portrait, None, "jpeg", 95, False, None, packet)).info["xmp"] == packet
+    with pytest.raises(ValueError, match="too long"):
+        encode_photo(portrait, None, "jpeg", 95, False, None, packet + b" ")
+
+
+@pytest.mark.parametrize("packet", [XMP, XMP + b" "])
+def test_webp_has_an_xmp_chunk(portrait: UInt8, packet: bytes) -> None:
+    """Of even and odd length: chunks are padded to even ones."""
+    chunks = webp_chunks(encode_photo(portrait, noise(1, 72, 56), "webp", 95, False, rgb_profile(), packet))
+    assert (chunks[b"XMP "], chunks[b"ICCP"]) == (packet, rgb_profile())
+    alpha, icc, xmp = 0x10, 0x20, 0x04
+    assert chunks[b"VP8X"][0] == alpha | icc | xmp
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("gray", [False, True])
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_png_has_profile_and_xmp_ahead_of_its_pixels(
+    dtype: type[np.uint8 | np.uint16], gray: bool, with_alpha: bool
+) -> None:
+    pixels = np.repeat(noise(7, 9, 8, 1, dtype=dtype), 3, axis=2) if gray else noise(7, 9, 8, 3, dtype=dtype)
+    alpha, profile = noise(8, 9, 8) if with_alpha else None, profile_for(b"GRAY") if gray else rgb_profile()
+    if dtype is np.uint8:
+        data = encode_photo(pixels, alpha, "png", 95, gray, profile, XMP)
+    else:
+        data = encode_png_16_bit(pixels, alpha, gray, profile, XMP)
+    chunks = png_chunks(data)
+    stored_as_colour = dtype is np.uint16 and gray and with_alpha
+    names = [kind for kind, _ in chunks]
+    assert names[: names.index(b"IDAT")] == [b"IHDR", *([] if stored_as_colour else [b"iCCP"]), b"iTXt"]
+    assert dict(chunks)[b"iTXt"] == PNG_XMP + XMP
+    assert stored_as_colour or zlib.decompress(dict(chunks)[b"iCCP"].partition(b"\0")[2][1:]) == profile
+    photo, image = decode_photo(data), opened(data)
+    read = photo.pixels if photo.fine is None else join_16_bit(photo.pixels, photo.fine)
+    assert np.array_equal(read, pixels)
+    assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
+    assert image.info["xmp"] == XMP
+    assert image.info.get("icc_profile") == (None if stored_as_colour else profile)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_xmp_leaves_the_pixels_alone(portrait: UInt8, file_format: str) -> None:
+    without, with_xmp = (opened(encode_photo(portrait, None, file_format, 90, False, None, x)) for x in (None, XMP))
+    assert with_xmp.info["xmp"] == XMP
+    assert not {"xmp", "XML:com.adobe.xmp"} & set(without.info)
+    assert np.array_equal(np.asarray(without), np.asarray(with_xmp))
+
+
+def test_png_with_nothing_to_add_stays_as_it_is() -> None:
     plain = encode_png_16_bit(noise(7, 4, 4, 3, dtype=np.uint16), None, False, None)
-    png = with_icc_profile(plain, rgb_profile())
-    assert png.index(b"IHDR") < png.index(b"iCCP") < png.index(b"IDAT")
-    with Image.open(io.BytesIO(png)) as image:
-        image.verify()  # checksums
+    assert with_metadata(plain, None, None) == plain
 
 
 WORDS = "Mill Lane 7, 52.5 N"
 
 
+@pytest.mark.parametrize("packet", [None, XMP])
 @pytest.mark.parametrize("target", [*FORMATS, "16-bit png"])
 @pytest.mark.parametrize("source", FORMATS)
-def test_nothing_said_about_the_photo_survives(portrait: UInt8, source: str, target: str) -> None:
+def test_nothing_said_about_the_photo_survives(portrait: UInt8, source: str, target: str, packet: bytes | None) -> None:
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", WORDS)
     text.add_itxt("XML:com.adobe.xmp", WORDS)
@@ -166,12 +261,14 @@ def test_nothing_said_about_the_photo_survives(portrait: UInt8, source: str, tar
     assert data.count(WORDS.encode()) >= 3
     photo = decode_photo(data)
     if target == "16-bit png":
-        result = encode_png_16_bit(photo.pixels.astype(np.uint16) * 257, photo.alpha, False, photo.icc_profile)
+        result = encode_png_16_bit(photo.pixels.astype(np.uint16) * 257, photo.alpha, False, photo.icc_profile, packet)
     else:
-        result = encode_photo(photo.pixels, photo.alpha, target, 95, False, photo.icc_profile)
+        result = encode_photo(photo.pixels, photo.alpha, target, 95, False, photo.icc_profile, packet)
     image = opened(result)
     assert WORDS.encode() not in result
     assert WORDS not in str(photo)
     assert not image.getexif()
-    assert not {"comment", "Comment", "exif", "xmp", "XML:com.adobe.xmp"} & set(image.info)
+    assert not {"comment", "Comment", "exif"} & set(image.info)
+    assert image.info.get("xmp") == packet
+    assert packet is not None or "XML:com.adobe.xmp" not in image.info
     assert image.size == (72, 56)
