@@ -66,6 +66,12 @@ def way_back(matrix: Float64, scale: int) -> Float64:
     return inverse
 
 
+def ways_of(landmarks: Float32, scale: int) -> dict[int, Float64]:
+    """The ways back of faces with landmarks float32 [N, 10], by number; a face without an alignment has none."""
+    matrices = {number: alignment(points.reshape(5, 2)) for number, points in enumerate(landmarks)}
+    return {number: way_back(matrix, scale) for number, matrix in matrices.items() if matrix is not None}
+
+
 def resize_aligned(pixels: UInt8) -> UInt8:
     """A picture that is an aligned face already, uint8 [H, W, 3], as uint8 [512, 512, 3]."""
     return np.asarray(cv2.resize(pixels, (FACE_SIZE, FACE_SIZE), interpolation=cv2.INTER_LINEAR), np.uint8)

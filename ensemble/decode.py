@@ -25,6 +25,10 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 MAX_PIXELS = 50_000_000
 """Default cap on pixels, all frames of an animation together."""
 
+_LOOKED_AT = 1 << 20
+_ROUNDING = 2
+"""Levels that green may differ by in a gray photo that was compressed in colour."""
+
 _MAX_ICC_BYTES = 1 << 20
 _ORIENTATION_TAG = 0x0112
 _GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
@@ -92,7 +96,22 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
         image.load()
         orientation = _orientation(image)
         photo = _decode_16_bit(data, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
+    colourless = not info.gray and is_colourless(photo.pixels)
+    photo = replace(photo, info=replace(photo.info, colourless=colourless))
     return orient_photo(photo, orientation)
+
+
+def is_colourless(pixels: UInt8) -> bool:
+    """Whether red, green and blue of uint8 [H, W, 3] are equal everywhere, but for what compression rounds.
+
+    A black-and-white photo is mostly stored so. Rows are looked at few by few: most photos show a colour at once.
+    """
+    step = max(1, _LOOKED_AT // pixels.shape[1])
+    for top in range(0, len(pixels), step):
+        red, green, blue = cv2.split(pixels[top : top + step])
+        if max(int(cv2.absdiff(green, other).max()) for other in (red, blue)) > _ROUNDING:
+            return False
+    return True
 
 
 def _decode_8_bit(image: Image.Image, info: PhotoInfo) -> Photo:

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from ensemble.align import FACE_SIZE, TEMPLATE
 from ensemble.photo import Float32, UInt8
 
 SCORE_THRESHOLD = 0.97
 NMS_IOU = 0.4
 MIN_EYE_DISTANCE = 5.0
 """Pixels between the eyes below which a face is left alone."""
+
+MAX_FACES = 512
+"""Faces of one photo that are restored, so that memory is bounded; of more the largest are."""
 
 MIN_SIDE = 16
 """Pixels below which a picture can hold no face of that eye distance, and the detector's maps would be empty."""
@@ -29,7 +33,7 @@ class Faces:
 
     Attributes:
         boxes: float32 [N, 4], x0, y0, x1, y1 in pixels.
-        scores: float32 [N], 0..1.
+        scores: float32 [N], 0..1; not a number where nothing was detected because the photo is a face.
         landmarks: float32 [N, 5, 2], x, y of left eye, right eye, nose, left and right corner of the mouth, as seen.
     """
 
@@ -45,7 +49,7 @@ class Faces:
         return [
             {
                 "box": [round(float(value), 1) for value in box],
-                "score": round(float(score), 4),
+                "score": None if math.isnan(score) else round(float(score), 4),
                 "landmarks": [[round(float(value), 1) for value in point] for point in points],
             }
             for box, score, points in zip(self.boxes, self.scores, self.landmarks, strict=True)
@@ -101,6 +105,25 @@ def center_face(boxes: Float32, width: int, height: int) -> int:
     return int(np.linalg.norm(centres - middle, axis=1).argmin())
 
 
+def numbers_to_restore(
+    found: Float32, width: int, height: int, *, only_center_face: bool, most: int = MAX_FACES
+) -> list[int]:
+    """Which of the faces found are to be restored, by number and in order.
+
+    Args:
+        found: float32 [N, 15], box, score and landmarks of each.
+        width, height: of the picture.
+        only_center_face: just the one nearest to the middle.
+        most: where there are more faces, the largest.
+    """
+    if only_center_face and len(found):
+        return [center_face(found[:, :4], width, height)]
+    if len(found) <= most:
+        return list(range(len(found)))
+    areas = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1])
+    return sorted(np.argsort(-areas, kind="stable")[:most].tolist())
+
+
 def detection_scale(width: int, height: int, max_pixels: int) -> float:
     """Factor to shrink a picture by before detection so that it has at most ``max_pixels``; 1.0 where it has not more.
 
@@ -112,6 +135,13 @@ def detection_scale(width: int, height: int, max_pixels: int) -> float:
 def scale_faces(faces: Faces, factor: float) -> Faces:
     """The same faces in a picture ``factor`` times as large."""
     return Faces(faces.boxes * np.float32(factor), faces.scores, faces.landmarks * np.float32(factor))
+
+
+def aligned_face(width: int, height: int) -> Faces:
+    """A picture that was sent as an aligned face, as the one face in it; its score is not a number."""
+    points = TEMPLATE * (width / FACE_SIZE, height / FACE_SIZE)
+    box = np.array([[0, 0, width, height]], np.float32)
+    return Faces(box, np.array([np.nan], np.float32), points[None].astype(np.float32))
 
 
 def is_detectable(pixels: UInt8) -> bool:

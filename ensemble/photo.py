@@ -26,6 +26,7 @@ class PhotoInfo:
         bytes: size of the encoded file.
         gray: True where the file holds no colour; the result holds none either.
         opaque: True where there is no transparency that a result without alpha would lose.
+        colourless: True where a file that could hold colour holds none; the result has equal red, green and blue.
     """
 
     width: int
@@ -37,6 +38,7 @@ class PhotoInfo:
     bytes: int
     gray: bool
     opaque: bool
+    colourless: bool = False
 
 
 @dataclass(frozen=True)

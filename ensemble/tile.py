@@ -8,6 +8,7 @@ picture have one size, as small as covers the picture, so that little is compute
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,25 +45,30 @@ class TileGrid:
         max_size: largest side of a tile that the network is given, in pixels.
         margin: context kept around what is used of a tile.
         min_size: smallest side that the network is given; a smaller picture is mirrored outward.
+        multiple: what sides must be multiples of; what is missing is mirrored too, as ``RealESRGANer.pre_process``
+            does it for x2plus.
     """
 
     max_size: int
     margin: int
     min_size: int = 16
+    multiple: int = 1
 
     def __post_init__(self) -> None:
         if self.margin < 0 or self.max_size <= 2 * self.margin:
             raise ValueError(f"a tile of {self.max_size} px leaves nothing inside a margin of {self.margin} px")
         if self.min_size > self.max_size:
             raise ValueError(f"tiles of at least {self.min_size} px cannot be at most {self.max_size} px")
+        if self.max_size % self.multiple:
+            raise ValueError(f"tiles of {self.max_size} px are no multiple of {self.multiple} px")
 
     def tile_size(self, length: int) -> int:
         """Side of the tiles along an axis of ``length`` pixels: as small as the fewest possible tiles can be."""
         if length <= self.max_size:
-            return max(length, self.min_size)
+            return _rounded_up(max(length, self.min_size), self.multiple)
         count = self._count(length)
         covering = -(-(length + 2 * self.margin * (count - 1)) // count)
-        return min(self.max_size, -(-covering // _STEP) * _STEP)
+        return min(self.max_size, _rounded_up(covering, math.lcm(_STEP, self.multiple)))
 
     def _count(self, length: int) -> int:
         return -(-(length - 2 * self.margin) // (self.max_size - 2 * self.margin))
@@ -87,11 +93,15 @@ class TileGrid:
         return len(self.spans(height)) * len(self.spans(width))
 
     def cut(self, pixels: UInt8, tile: Tile) -> UInt8:
-        """The tile's input: uint8 [h, w, 3], mirrored outward where the picture is smaller than ``min_size``."""
+        """The tile's input: uint8 [h, w, 3], mirrored outward where the picture is smaller than a tile."""
         height, width = pixels.shape[:2]
         rows, columns = self.tile_size(height), self.tile_size(width)
         part = pixels[tile.rows.start : tile.rows.start + rows, tile.columns.start : tile.columns.start + columns]
         missing = (rows - part.shape[0], columns - part.shape[1])
         if missing == (0, 0):
             return np.ascontiguousarray(part)
-        return np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="symmetric")
+        return np.pad(part, ((0, missing[0]), (0, missing[1]), (0, 0)), mode="reflect")
+
+
+def _rounded_up(length: int, multiple: int) -> int:
+    return -(-length // multiple) * multiple

@@ -140,4 +140,5 @@ class Source:
             sha256=self.sha256,
             licence=self.licence,
             custom=self.custom,
+            seeded=self.kind == "seeded",
         )

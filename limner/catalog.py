@@ -34,6 +34,7 @@ class CatalogEntry:
         sha256: of the source file.
         licence: of the weights.
         custom: True where the weights are not the published ones.
+        seeded: True where they are random: good to try things with, and for nothing else.
     """
 
     role: Role
@@ -47,6 +48,7 @@ class CatalogEntry:
     sha256: str | None = None
     licence: str | None = None
     custom: bool = False
+    seeded: bool = False
 
     def summary(self) -> dict[str, object]:
         """What a report says of a model that was used."""

@@ -131,6 +131,26 @@ def test_one_transparent_colour(dtype: type[np.uint8 | np.uint16], channels: int
     assert photo.info.gray == (channels == 1)
 
 
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_gray_in_a_colour_file_is_colourless(portrait: UInt8, file_format: str) -> None:
+    gray = Image.fromarray(portrait).convert("L").convert("RGB")
+    photo = decode_photo(saved(gray, file_format, quality=80))
+    assert (photo.info.mode, photo.info.gray, photo.info.colourless) == ("RGB", False, True)
+
+
+@pytest.mark.parametrize("place", [0, 5, -1])
+def test_one_coloured_pixel_makes_a_colour_photo(place: int) -> None:
+    values = np.repeat(noise(13, 9, 7, 1), 3, axis=2)
+    assert decode_photo(png(values)).info.colourless
+    values[place, place] = (100, 103, 100)
+    assert not decode_photo(png(values)).info.colourless
+
+
+def test_a_gray_file_is_gray_and_not_called_colourless() -> None:
+    info = decode_photo(png(noise(14, 5, 5, 1))).info
+    assert (info.gray, info.colourless) == (True, False)
+
+
 def test_one_bit() -> None:
     bits = noise(5, 9, 13) > 127
     photo = decode_photo(saved(Image.fromarray(bits), "png"))

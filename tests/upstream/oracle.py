@@ -12,7 +12,8 @@ Commands, and the arrays they read and write:
                  [N, 512, 512] or none → crops UINT8 [N, 512, 512, 3], result UINT8 [h, w, 3]: FaceRestoreHelper,
                  ``--scale``; all RGB
     gfpgan       photo UINT8 [H, W, 3], detections FP32 [N, 15] → result UINT8 RGB [h, w, 3]: GFPGANer.enhance with
-                 the parser of ``--parser`` and these faces, ``--scale``, ``--aligned``, ``--only_center_face``
+                 the parser of ``--parser`` and these faces, ``--scale``, ``--aligned``, ``--only_center_face``;
+                 with ``--background`` RealESRGANer of these weights behind them, ``--background_scale``, ``--tile``
     network      the network ``--name`` of ``networks/`` with ``--weights``: its arrays to its arrays, and the median
                  ``seconds`` of ``--rounds`` runs; ``--key`` is the checkpoint's entry, ``--layout`` JSON
 """
@@ -54,20 +55,24 @@ def rrdbnet(arrays, arguments):
         return {"result": network.eval()(torch.from_numpy(arrays["tile"])).numpy()}
 
 
-def realesrgan(arrays, arguments):
+def realesrganer(weights, scale, tile):
     from realesrgan import RealESRGANer
 
-    state = torch.load(arguments.weights, weights_only=True)["params_ema"]
-    upsampler = RealESRGANer(
-        scale=arguments.scale,
-        model_path=arguments.weights,
-        model=rrdbnet_of(state, arguments.scale),
-        tile=arguments.tile,
+    state = torch.load(weights, weights_only=True)["params_ema"]
+    return RealESRGANer(
+        scale=scale,
+        model_path=weights,
+        model=rrdbnet_of(state, scale),
+        tile=tile,
         tile_pad=10,
         pre_pad=0,
         half=False,
         device=torch.device("cpu"),
     )
+
+
+def realesrgan(arrays, arguments):
+    upsampler = realesrganer(arguments.weights, arguments.scale, arguments.tile)
     photo = np.ascontiguousarray(arrays["photo"][:, :, ::-1])
     started = time.perf_counter()
     result, _ = upsampler.enhance(photo, outscale=arguments.outscale)
@@ -144,7 +149,10 @@ def gfpgan(arrays, arguments):
 
     parser = parsenet.build(torch.load(arguments.parser, weights_only=True), {})
     with face_helper(list(arrays["detections"]), parser):
-        restorer = GFPGANer(arguments.weights, upscale=arguments.scale, device=torch.device("cpu"))
+        behind = None
+        if arguments.background:
+            behind = realesrganer(arguments.background, arguments.background_scale, arguments.tile)
+        restorer = GFPGANer(arguments.weights, upscale=arguments.scale, bg_upsampler=behind, device=torch.device("cpu"))
     drawn = restorer.gfpgan.forward
     # The checkpoint's own noise, as Limner serves it.
     restorer.gfpgan.forward = lambda *given, **named: drawn(*given, **(named | {"randomize_noise": False}))
@@ -183,6 +191,8 @@ def main() -> None:
     parser.add_argument("--output", required=True)
     parser.add_argument("--weights")
     parser.add_argument("--parser")
+    parser.add_argument("--background")
+    parser.add_argument("--background_scale", type=int, default=4)
     parser.add_argument("--aligned", type=int, default=0)
     parser.add_argument("--only_center_face", type=int, default=0)
     parser.add_argument("--name")

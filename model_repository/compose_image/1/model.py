@@ -1,98 +1,169 @@
-"""``compose_image``: the last step puts the result together, encodes it and writes the report."""
+"""``compose_image``: the last step puts the result together, encodes it and writes the report.
+
+It is a BLS step because of the tiles that ``upscale_background`` left: those that the faces do not cover after all are
+enlarged now. What works on pixels runs beside the event loop, a few photos at once.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import time
 from dataclasses import replace
+from hashlib import blake2b
 from typing import Any
 
-import cv2
 import numpy as np
 
+from ensemble.colour import drain_colour
+from ensemble.cover import is_covered, kept_region
 from ensemble.decode import join_16_bit
 from ensemble.encode import choose_format, encode_photo, encode_png_16_bit
-from ensemble.paste import parsed_mask, paste_face
-from ensemble.photo import Int16, PhotoInfo, UInt8
-from ensemble.report import OutputInfo, build_report
-from ensemble.upscale import resize_alpha, resize_fine
+from ensemble.label import ai_label
+from ensemble.mask import FaceMask
+from ensemble.measures import measure
+from ensemble.notes import face_notes, photo_notes
+from ensemble.paste import RestoredFaces
+from ensemble.photo import PhotoInfo, UInt8
+from ensemble.report import OutputInfo, build_report, reported_faces
+from ensemble.tile import Tile, TileGrid
+from ensemble.upscale import place_tile, resize_alpha, resize_fine
 from limner.options import Options
-from model_repository.step_model import Array, StepModel, Stopwatch, read_json, read_options, tensor
+from limner.settings import get_settings
+from model_repository.bounded import run_bounded
+from model_repository.calls import ask
+from model_repository.step_model import (
+    Array,
+    AsyncStepModel,
+    Caller,
+    Stopwatch,
+    read_json,
+    read_options,
+    tensor,
+)
 
 
-class TritonPythonModel(StepModel):
-    def answer(self, request: Any) -> dict[str, Array]:
+class TritonPythonModel(AsyncStepModel):
+    def prepare(self) -> None:
+        settings = get_settings()
+        self.producer = settings.ai_label_producer if settings.ai_label else None
+        self.in_flight = int(self.parameters["tiles_in_flight"])
+        self.at_once = asyncio.Semaphore(int(self.parameters["photos_at_once"]))
+
+    async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch, options = Stopwatch(), read_options(request)
         photo, detection = read_json(request, "PHOTO"), read_json(request, "DETECTION")
         restoration, upscaling = read_json(request, "RESTORATION"), read_json(request, "UPSCALING")
+        faces = RestoredFaces(
+            tensor(request, "RESTORED"),
+            tensor(request, "FACE_PIXELS"),
+            tensor(request, "WAYS_BACK"),
+            scale=options.scale,
+            ends_in_square=restoration["ends_in_square"],
+        )
+        canvas, left = tensor(request, "UPSCALED"), tensor(request, "LEFT_TILES")
+        if len(faces) or len(left) or photo["info"]["colourless"]:
+            canvas = canvas.copy()
+        tiles = await self._enlarge_left_tiles(caller, canvas, left, upscaling["tiles"], faces)
+        by_network = bool(len(faces)) or tiles is not None
+        async with self.at_once:
+            caller.refuse_if_gone()
+            encoded, output = await asyncio.to_thread(
+                self._finish, request, canvas, photo, faces, options, by_network=by_network
+            )
+            composed = watch.milliseconds
+            after = await asyncio.to_thread(measure, canvas, detection["faces"], options.scale)
         info = PhotoInfo(**photo["info"])
-        pixels, alpha, lower = (tensor(request, name) for name in ("UPSCALED", "ALPHA", "FINE"))
-        height, width = pixels.shape[:2]
-        fine = resize_fine(lower, width, height) if lower.size else None
-        pixels = _with_faces(request, pixels, fine, options)
-
-        file_format = choose_format(options.output_format, info.format, info.opaque)
-        icc_profile = base64.b64decode(photo["icc_profile"]) or None
-        resized_alpha = resize_alpha(alpha, width, height) if alpha.size else None
-        deep = fine is not None and file_format == "png"
-        if fine is not None and deep:
-            pixels_16 = join_16_bit(pixels, fine)
-            encoded = encode_png_16_bit(pixels_16, resized_alpha, info.gray, icc_profile)
-        else:
-            encoded = encode_photo(pixels, resized_alpha, file_format, options.quality, info.gray, icc_profile)
-
+        quality, reported = reported_faces(detection, restoration, after)
         report = build_report(
             info=info,
-            output=OutputInfo(width, height, file_format, 16 if deep else 8, len(encoded)),
-            faces=[
-                face | {"restored": number in restoration["restored"]} for number, face in enumerate(detection["faces"])
-            ],
+            output=output,
+            faces=reported,
+            quality_metrics=quality,
             models={
                 "detector": detection["model"],
                 "face_restorer": restoration["model"],
                 "parser": restoration["parser"],
+                "identity": restoration["identity"],
                 "background": upscaling["model"],
             },
+            tiles=tiles,
             milliseconds={
                 "decode": photo["milliseconds"],
                 "detect": detection["milliseconds"],
                 "restore": restoration["milliseconds"],
                 "upscale": upscaling["milliseconds"],
-                "encode": watch.milliseconds,
+                "encode": composed,
+                "measure": detection["measure_milliseconds"] + watch.milliseconds - composed,
                 "total": (time.monotonic() - photo["started"]) * 1000,
             },
-            options=replace(options, output_format=file_format),
-            notes=_notes(info, options.output_format, file_format),
+            options=replace(options, output_format=output.format),
+            notes=[
+                *photo_notes(info, options.output_format, output.format),
+                *face_notes(reported, restoration["too_many"]),
+            ],
         )
         return {
             "IMAGE": np.frombuffer(encoded, np.uint8),
             "REPORT": np.array([report.encode()], dtype=object),
         }
 
+    async def _enlarge_left_tiles(
+        self, caller: Caller, canvas: UInt8, left: UInt8, facts: dict[str, Any] | None, faces: RestoredFaces
+    ) -> dict[str, int] | None:
+        """Enlarge those that faces do not cover, in place; how many tiles there are and how many stay covered."""
+        if facts is None:
+            return None
+        height, width = canvas.shape[:2]
+        grid, scale = TileGrid(*facts["grid"]), faces.scale
+        every = list(grid.tiles(height // scale, width // scale))
+        masks = list(faces.masks(width, height))
+        covered = 0
 
-def _with_faces(request: Any, pixels: UInt8, fine: Int16 | None, options: Options) -> UInt8:
-    """The enlarged photo with its restored faces; ``fine`` fades out where they are."""
-    restored, classes, ways = (tensor(request, name) for name in ("RESTORED", "CLASSES", "WAYS_BACK"))
-    height, width = pixels.shape[:2]
-    if options.aligned and len(restored):
-        if fine is not None:
-            fine[:] = 0
-        return np.asarray(cv2.resize(restored[0], (width, height), interpolation=cv2.INTER_LANCZOS4), np.uint8)
-    if not len(ways):
-        return pixels
-    canvas = pixels.copy()
-    for number, inverse in enumerate(ways):
-        mask = parsed_mask(classes[number]) if len(classes) else None
-        paste_face(canvas, restored[number], mask, inverse, options.scale, fine)
-    return canvas
+        async def enlarge(numbered: tuple[int, int]) -> None:
+            nonlocal covered
+            place, number = numbered
+            tile = every[number]
+            if await asyncio.to_thread(_is_under_faces, tile, masks, scale):
+                covered += 1
+                return
+            upscaled = await ask(facts["network"], {"TILE": left[place][None]}, "UPSCALED")
+            place_tile(canvas, tile, upscaled[0], grid, facts["network_scale"], scale)
+
+        await run_bounded(enlarge, enumerate(facts["left"]), self.in_flight, caller)
+        return {"total": facts["total"], "under_faces": covered}
+
+    def _finish(
+        self,
+        request: Any,
+        canvas: UInt8,
+        photo: dict[str, Any],
+        faces: RestoredFaces,
+        options: Options,
+        *,
+        by_network: bool,
+    ) -> tuple[bytes, OutputInfo]:
+        """Paste the faces, in place, and encode; label what a network had a part in."""
+        info, icc_profile = PhotoInfo(**photo["info"]), base64.b64decode(photo["icc_profile"]) or None
+        alpha, lower = tensor(request, "ALPHA"), tensor(request, "FINE")
+        height, width = canvas.shape[:2]
+        fine = resize_fine(lower, width, height) if lower.size else None
+        faces.paste(canvas, fine)
+        if info.colourless:
+            drain_colour(canvas)
+        file_format = choose_format(options.output_format, info.format, info.opaque)
+        resized_alpha = resize_alpha(alpha, width, height) if alpha.size else None
+        label = None
+        if by_network and self.producer is not None:
+            label = ai_label(blake2b(canvas.data, digest_size=16).hexdigest(), self.producer)
+        deep = fine is not None and file_format == "png"
+        if fine is not None and deep:
+            encoded = encode_png_16_bit(join_16_bit(canvas, fine), resized_alpha, info.gray, icc_profile, label)
+        else:
+            encoded = encode_photo(canvas, resized_alpha, file_format, options.quality, info.gray, icc_profile, label)
+        return encoded, OutputInfo(width, height, file_format, 16 if deep else 8, len(encoded))
 
 
-def _notes(info: PhotoInfo, wanted: str, file_format: str) -> list[str]:
-    notes = []
-    if info.frames > 1:
-        notes.append(f"Only the first of {info.frames} frames was used.")
-    if wanted not in {"auto", file_format}:
-        notes.append(f"The result is {file_format} because {wanted} cannot keep the transparency.")
-    if info.bit_depth == 16 and file_format != "png":
-        notes.append(f"The 16 bits per channel were reduced to 8, as {file_format} holds no more.")
-    return notes
+def _is_under_faces(tile: Tile, masks: list[FaceMask], scale: int) -> bool:
+    region = kept_region(tile, scale)
+    return is_covered(region, [mask for mask in masks if not mask.region.common(region).is_empty])

@@ -1,14 +1,16 @@
-"""``detect_faces``: BLS step that asks the detector, where there is one, and picks the faces."""
+"""``detect_faces``: BLS step that asks the detector, where there is one, picks the faces and measures them."""
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import cv2
 import numpy as np
 import triton_python_backend_utils as pb_utils
 
-from ensemble.detect import NO_FACES, Faces, detection_scale, is_detectable, scale_faces, select_faces
+from ensemble.detect import NO_FACES, Faces, aligned_face, detection_scale, is_detectable, scale_faces, select_faces
+from ensemble.measures import measure
 from ensemble.photo import UInt8
 from limner.catalog import CatalogEntry
 from model_repository.step_model import (
@@ -34,16 +36,24 @@ class TritonPythonModel(AsyncStepModel):
         watch = Stopwatch()
         pixels = tensor(request, "PIXELS")
         caller.refuse_if_gone()
-        faces, model = NO_FACES, self._idle_reason(aligned=read_options(request).aligned)
+        aligned = read_options(request).aligned
+        faces, model = NO_FACES, self._idle_reason(aligned=aligned)
         if model is None and self.detector is not None:
             model = self.detector.summary()
             if is_detectable(pixels):
                 faces = await self._detect(pixels, self.detector.model)
         found = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10)], axis=1)
-        return {
-            "FACES": found.astype(np.float32),
-            "DETECTION": json_tensor({"model": model, "faces": faces.to_json(), "milliseconds": watch.milliseconds}),
+        reported = (aligned_face(pixels.shape[1], pixels.shape[0]) if aligned else faces).to_json()
+        detected = watch.milliseconds
+        before = await asyncio.to_thread(measure, pixels, reported)
+        facts = {
+            "model": model,
+            "faces": reported,
+            "before": before.to_json(),
+            "milliseconds": detected,
+            "measure_milliseconds": watch.milliseconds - detected,
         }
+        return {"FACES": found.astype(np.float32), "DETECTION": json_tensor(facts)}
 
     def _idle_reason(self, *, aligned: bool) -> dict[str, object] | None:
         """Why no detector runs, in the form a report takes; None where one does."""

@@ -7,25 +7,29 @@ the faces of other photos. Between two of them the step looks whether anybody st
 
 from __future__ import annotations
 
+import asyncio
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import triton_python_backend_utils as pb_utils
 
-from ensemble.align import FACE_SIZE, Float64, alignment, crop_face, resize_aligned, way_back
-from ensemble.detect import center_face
+from ensemble.align import FACE_SIZE, TEMPLATE, Float64, alignment, crop_face, resize_aligned, way_back
+from ensemble.colour import colour_shift
+from ensemble.detect import MAX_FACES, numbers_to_restore
+from ensemble.identity import SHARES, Verdict, blend, embedding_input, judge, likeness
+from ensemble.mask import pack_face
 from ensemble.photo import UInt8
 from limner.catalog import CatalogEntry
 from limner.errors import InvalidOption
 from limner.options import Options
 from model_repository.bounded import run_bounded
+from model_repository.calls import ask
 from model_repository.step_model import (
     Array,
     AsyncStepModel,
     Caller,
     Stopwatch,
     json_tensor,
-    raise_failure,
     read_options,
     tensor,
 )
@@ -34,44 +38,80 @@ _WITH_FIDELITY = ("codeformer",)
 """Restorers that take the option ``fidelity``."""
 
 
+@dataclass(frozen=True)
+class _Place:
+    """Where a face is: ``matrix`` takes the photo to the aligned face, None where the photo is that face itself."""
+
+    matrix: Float64 | None
+    landmarks: Float64
+
+    def crop(self, pixels: UInt8) -> UInt8:
+        return resize_aligned(pixels) if self.matrix is None else crop_face(pixels, self.matrix)
+
+
+@dataclass(frozen=True)
+class _Restored:
+    """A face that came back; ``verdict`` is None where nothing tells who it is."""
+
+    face: UInt8
+    crop: UInt8 | None
+    bits: UInt8 | None
+    verdict: Verdict | None
+    colour_shift: float
+
+    @property
+    def is_left_out(self) -> bool:
+        return self.verdict is not None and self.verdict.share == 1
+
+
 class TritonPythonModel(AsyncStepModel):
     def prepare(self) -> None:
         catalog = self.load_catalog()
         self.restorers = catalog.available("face_restorer")
-        self.why_none = catalog.reason("face_restorer")
         self.reasons = {entry.model: entry.reason for entry in catalog.entries if entry.role == "face_restorer"}
         self.parser: CatalogEntry | None = next(iter(catalog.available("parser")), None)
-        self.why_no_parser = catalog.reason("parser")
+        self.identity: CatalogEntry | None = next(iter(catalog.available("identity")), None)
+        self.why_none = {role: catalog.reason(role) for role in ("face_restorer", "parser", "identity")}
+        if self.identity is not None and self.identity.seeded:
+            self.identity = None
+            self.why_none["identity"] = "SFace has random weights here, which tell nobody apart."
         self.in_flight = int(self.parameters["faces_in_flight"])
+        self.threshold = float(self.parameters["identity_threshold"])
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
-        watch = Stopwatch()
-        options, pixels, found = read_options(request), tensor(request, "PIXELS"), tensor(request, "FACES")
+        watch, options = Stopwatch(), read_options(request)
+        pixels, found = tensor(request, "PIXELS"), tensor(request, "FACES")
         restorer, reason = self._choose(options)
-        crops, ways, indices = _cut(options, pixels, found) if restorer is not None else ([], [], [])
-        restored = np.empty((len(crops), FACE_SIZE, FACE_SIZE, 3), np.uint8)
-        parser = self.parser if ways else None
-        classes = np.empty((len(crops) if parser else 0, FACE_SIZE, FACE_SIZE), np.uint8)
+        places = _places(options, pixels, found) if restorer is not None else {}
+        keep_crops = "CROPPED" in request.requested_output_names()
+        faces: dict[int, _Restored] = {}
 
         async def restore(number: int) -> None:
             if restorer is not None:
-                restored[number] = await _restore(restorer.model, crops[number], options.fidelity)
-            if parser is not None:
-                classes[number] = await _parse(parser.model, restored[number])
+                faces[number] = await self._restore(restorer.model, places[number], pixels, options, keep_crops)
 
-        await run_bounded(restore, range(len(crops)), self.in_flight, caller)
-        unparsed = {"name": None, "reason": self._why_not_parsed(options, any_restored=bool(crops))}
+        await run_bounded(restore, places, self.in_flight, caller)
+        kept = [number for number in sorted(faces) if not faces[number].is_left_out]
         facts = {
             "model": restorer.summary() if restorer else {"name": None, "reason": reason},
-            "parser": parser.summary() if parser else unparsed,
-            "restored": indices,
+            **self._helpers(options, any_restored=bool(faces)),
+            "restored": kept,
+            "too_many": 0 if options.aligned or options.only_center_face else max(0, len(found) - MAX_FACES),
+            "faces": {number: _facts(face) for number, face in faces.items()},
+            "ends_in_square": restorer is not None and restorer.model in _WITH_FIDELITY,
             "milliseconds": watch.milliseconds,
         }
+        ways = [way_back(matrix, options.scale) for each in kept if (matrix := places[each].matrix) is not None]
         return {
-            "RESTORED": restored,
-            "CLASSES": classes,
+            "RESTORED": _stacked([faces[number].face for number in kept], (FACE_SIZE, FACE_SIZE, 3)),
+            "FACE_PIXELS": _stacked([faces[number].bits for number in kept], (FACE_SIZE, FACE_SIZE // 8)),
             "WAYS_BACK": np.array(ways, np.float64).reshape(-1, 2, 3),
             "RESTORATION": json_tensor(facts),
+            **(
+                {"CROPPED": _stacked([faces[each].crop for each in kept], (FACE_SIZE, FACE_SIZE, 3))}
+                if keep_crops
+                else {}
+            ),
         }
 
     def _choose(self, options: Options) -> tuple[CatalogEntry | None, str | None]:
@@ -80,45 +120,81 @@ class TritonPythonModel(AsyncStepModel):
         if wanted == "none":
             return None, "Switched off by restorer=none."
         if wanted == "auto":
-            return next(iter(self.restorers), None), self.why_none
+            return next(iter(self.restorers), None), self.why_none["face_restorer"]
         for entry in self.restorers:
             if entry.model == wanted:
                 return entry, None
-        why = self.reasons.get(wanted) or self.why_none or "it has not been exported."
+        why = self.reasons.get(wanted) or self.why_none["face_restorer"] or "it has not been exported."
         raise InvalidOption(f"restorer={wanted} is not available here: {why} Send restorer=auto or none.")
 
-    def _why_not_parsed(self, options: Options, *, any_restored: bool) -> str | None:
-        if not any_restored:
-            return "No face was restored."
-        return "An aligned face is not put back into a photo." if options.aligned else self.why_no_parser
+    def _helpers(self, options: Options, *, any_restored: bool) -> dict[str, object]:
+        """What a report says of the networks beside the restorer."""
+        unused = None if any_restored else "No face was restored."
+        why_not = {
+            "parser": "An aligned face is not put back into a photo." if options.aligned else self.why_none["parser"],
+            "identity": self.why_none["identity"],
+        }
+        entries = {"parser": None if options.aligned else self.parser, "identity": self.identity}
+        return {
+            role: entry.summary() if entry and not unused else {"name": None, "reason": unused or why_not[role]}
+            for role, entry in entries.items()
+        }
+
+    async def _restore(self, model: str, place: _Place, pixels: UInt8, options: Options, keep_crop: bool) -> _Restored:
+        crop = await asyncio.to_thread(place.crop, pixels)
+        inputs: dict[str, Array] = {"FACE": crop[None]}
+        if model in _WITH_FIDELITY:
+            inputs["FIDELITY"] = np.full((1, 1), options.fidelity, np.float32)
+        face = np.array((await ask(model, inputs, "RESTORED"))[0], np.uint8)
+        shift, bits = colour_shift(crop, face), None
+        if self.parser is not None and place.matrix is not None:
+            bits = pack_face((await ask(self.parser.model, {"FACE": face[None]}, "CLASSES"))[0])
+        verdict = None
+        if self.identity is not None:
+            face, verdict = await self._held_back(self.identity.model, face, crop, place.landmarks, options)
+        return _Restored(face, crop if keep_crop else None, bits, verdict, shift)
+
+    async def _held_back(
+        self, model: str, face: UInt8, crop: UInt8, landmarks: Float64, options: Options
+    ) -> tuple[UInt8, Verdict]:
+        """The face to paste: the restored one, or the first of its blends with the photo's that is the same person."""
+
+        async def embed(*faces: UInt8) -> Array:
+            return await ask(
+                model, {"FACE": np.stack([embedding_input(each, landmarks) for each in faces])}, "EMBEDDING"
+            )
+
+        original, restored = await embed(crop, face)
+        (alike,) = likeness(restored[None], original)
+        if alike >= self.threshold or not options.preserve_identity:
+            return face, Verdict(float(alike), 0.0)
+        blends = [blend(face, crop, share) for share in SHARES]
+        verdict = judge(np.array([alike, *likeness(await embed(*blends), original)]), self.threshold)
+        return (blends[SHARES.index(verdict.share)] if verdict.share in SHARES else face), verdict
 
 
-def _cut(options: Options, pixels: UInt8, found: Array) -> tuple[list[UInt8], list[Float64], list[int]]:
-    """Aligned faces, their ways back, and their numbers among those found. An aligned photo is a face itself."""
+def _places(options: Options, pixels: UInt8, found: Array) -> dict[int, _Place]:
+    """Faces to restore by their numbers among those found. An aligned photo is a face itself."""
     if options.aligned:
-        return [resize_aligned(pixels)], [], []
-    numbers = list(range(len(found)))
-    if options.only_center_face and numbers:
-        numbers = [center_face(found[:, :4], pixels.shape[1], pixels.shape[0])]
-    matrices = {number: alignment(found[number, 5:].reshape(5, 2)) for number in numbers}
-    usable = {number: matrix for number, matrix in matrices.items() if matrix is not None}
-    crops = [crop_face(pixels, matrix) for matrix in usable.values()]
-    return crops, [way_back(matrix, options.scale) for matrix in usable.values()], list(usable)
+        return {0: _Place(None, TEMPLATE)}
+    height, width = pixels.shape[:2]
+    numbers = numbers_to_restore(found, width, height, only_center_face=options.only_center_face)
+    places = {}
+    for number in numbers:
+        landmarks = found[number, 5:].reshape(5, 2)
+        if (matrix := alignment(landmarks)) is not None:
+            places[number] = _Place(matrix, landmarks @ matrix[:, :2].T + matrix[:, 2])
+    return places
 
 
-async def _restore(model: str, face: UInt8, fidelity: float) -> UInt8:
-    inputs = [pb_utils.Tensor("FACE", face[None])]
-    if model in _WITH_FIDELITY:
-        inputs.append(pb_utils.Tensor("FIDELITY", np.full((1, 1), fidelity, np.float32)))
-    return await _ask(model, inputs, "RESTORED")
+def _facts(face: _Restored) -> dict[str, object]:
+    return {
+        "identity": face.verdict.to_json() if face.verdict else None,
+        "colour_shift": round(face.colour_shift, 2),
+    }
 
 
-async def _parse(model: str, face: UInt8) -> UInt8:
-    return await _ask(model, [pb_utils.Tensor("FACE", face[None])], "CLASSES")
-
-
-async def _ask(model: str, inputs: list[Any], output: str) -> UInt8:
-    query = pb_utils.InferenceRequest(model_name=model, requested_output_names=[output], inputs=inputs)
-    reply = await query.async_exec()
-    raise_failure(reply, model)
-    return np.asarray(pb_utils.get_output_tensor_by_name(reply, output).as_numpy()[0], np.uint8)
+def _stacked(arrays: list[UInt8 | None], shape: tuple[int, ...]) -> UInt8:
+    """[N, *shape] of those that are there."""
+    there = [array for array in arrays if array is not None]
+    return np.stack(there) if there else np.zeros((0, *shape), np.uint8)

@@ -1,0 +1,48 @@
+"""What the entry points share: they stand in front of the ensemble ``enhance_photo``.
+
+They give the ensemble the names that clients use: an ensemble cannot give out ``IMAGE`` where it takes in ``IMAGE``,
+for it would feed its own answer to its first step again. And they tell the steps when the caller is gone. Parameters
+and errors pass through as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import triton_python_backend_utils as pb_utils
+
+from model_repository.cancellation import PARAMETER, lower_flag, new_token, raise_flag
+from model_repository.step_model import Array, AsyncStepModel, Caller, raise_failure, tensor
+
+_LOOK_SECONDS = 0.2
+"""Pause between two looks whether the caller is gone."""
+
+
+class EntryModel(AsyncStepModel):
+    """A photo to the outputs of the ensemble; ``outputs`` gives the ensemble's name for each."""
+
+    outputs: ClassVar[Mapping[str, str]]
+
+    async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
+        token = new_token()
+        query = pb_utils.InferenceRequest(
+            model_name="enhance_photo",
+            requested_output_names=list(self.outputs.values()),
+            inputs=[pb_utils.Tensor("IMAGE", tensor(request, "IMAGE"))],
+            parameters={**json.loads(request.parameters() or "{}"), PARAMETER: token},
+        )
+        waiting = asyncio.ensure_future(query.async_exec())
+        try:
+            while not (await asyncio.wait({waiting}, timeout=_LOOK_SECONDS))[0]:
+                if caller.is_gone():
+                    raise_flag(token)
+            reply = waiting.result()
+        finally:
+            lower_flag(token)
+        raise_failure(reply, "enhance_photo")
+        return {
+            ours: pb_utils.get_output_tensor_by_name(reply, theirs).as_numpy() for ours, theirs in self.outputs.items()
+        }
