@@ -87,7 +87,7 @@ def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
     Raises:
         ExportError: where NNCF fails.
     """
-    nncf.set_log_level(logging.ERROR)
+    logging.getLogger("nncf").setLevel(logging.ERROR)  # nncf.set_log_level sets the levels of others' handlers too
     names = [given.name for given in spec.inputs]
     samples = list(calibration_inputs(spec))
     kept = kept_convolutions(float_model, recipe, [array.shape for array in samples[0]])
