@@ -13,14 +13,18 @@ REPORT_HEADER_BYTES = 4096
 MAX_TEXT = 100
 MAX_NOTES = 5
 
+_FACE_KEPT = ("box", "score", "restored")
+_METRICS_KEPT = ("sharpness_score", "face_quality_score", "enhancement_ratio", "identity_preservation", "usable")
+
 
 def compact_report(report: Report, limit: int = REPORT_HEADER_BYTES) -> str:
     """``report`` as one line of ASCII JSON of at most ``limit`` bytes (at least 32).
 
-    What does not fit goes in this order: the landmarks of all faces; long texts and notes after the fifth; faces,
-    from the end; then everything but sizes and times. ``truncated`` is true once a face or more was left out.
+    What does not fit goes in this order: the landmarks of all faces, and how their metrics came about; all of a face
+    but where it is, its score and whether it was restored; long texts and notes after the fifth; faces, from the end;
+    then everything but sizes and times. ``truncated`` is true once a face or more was left out.
     """
-    shorter: tuple[Callable[[Report], Report], ...] = (_whole, _without_landmarks, _with_short_texts)
+    shorter: tuple[Callable[[Report], Report], ...] = (_whole, _without_landmarks, _with_bare_faces, _with_short_texts)
     for shorten in shorter:
         report = shorten(report)
         if len(text := _dump(report)) <= limit:
@@ -51,14 +55,24 @@ def _whole(report: Report) -> Report:
 
 
 def _without_landmarks(report: Report) -> Report:
+    def shorten(face: Report) -> Report:
+        shorter = {key: value for key, value in face.items() if key != "landmarks"}
+        if isinstance(metrics := face.get("quality_metrics"), dict):
+            shorter["quality_metrics"] = {key: value for key, value in metrics.items() if key in _METRICS_KEPT}
+        return shorter
+
+    return _with_each_face(report, shorten)
+
+
+def _with_bare_faces(report: Report) -> Report:
+    return _with_each_face(report, lambda face: {key: face[key] for key in _FACE_KEPT if key in face})
+
+
+def _with_each_face(report: Report, shorten: Callable[[Report], Report]) -> Report:
     faces = report.get("faces")
     if not isinstance(faces, list):
         return report
-    bare = [
-        {key: value for key, value in face.items() if key != "landmarks"} if isinstance(face, dict) else face
-        for face in faces
-    ]
-    return {**report, "faces": bare}
+    return {**report, "faces": [shorten(face) if isinstance(face, dict) else face for face in faces]}
 
 
 def _with_short_texts(report: Report) -> Report:

@@ -13,7 +13,18 @@ Report = dict[str, Any]
 
 
 def report(faces: int, notes: list[str] | None = None) -> Report:
-    face = {"box": [10.5, 20.25, 110.5, 140.75], "score": 0.998, "landmarks": [[float(x), 33.125] for x in range(5)]}
+    face = {
+        "box": [10.5, 20.25, 110.5, 140.75],
+        "score": 0.998,
+        "landmarks": [[float(x), 33.125] for x in range(5)],
+        "restored": True,
+        "identity": {"likeness": 0.8123, "action": "kept", "share_of_input": 0.0},
+        "quality_metrics": {
+            "face_quality_score": 0.6123,
+            "usable": {"before": False, "after": True},
+            "parts": {"a": 1},
+        },
+    }
     return {
         "input": {"width": 640, "height": 480, "format": "jpeg", "mode": "RGB", "bytes": 51234},
         "output": {"width": 1280, "height": 960, "format": "jpeg", "bytes": 351234},
@@ -32,11 +43,19 @@ def test_small_report_is_whole_and_compact() -> None:
     assert '": ' not in text
 
 
-def test_landmarks_go_before_faces() -> None:
+def test_landmarks_and_parts_go_before_metrics() -> None:
+    short = json.loads(compact_report(report(15)))
+    assert len(short["faces"]) == 15
+    assert short["truncated"] is False
+    assert set(short["faces"][0]) == {"box", "score", "restored", "identity", "quality_metrics"}
+    assert set(short["faces"][0]["quality_metrics"]) == {"face_quality_score", "usable"}
+
+
+def test_details_of_faces_go_before_faces() -> None:
     short = json.loads(compact_report(report(40)))
     assert len(short["faces"]) == 40
     assert short["truncated"] is False
-    assert set(short["faces"][0]) == {"box", "score"}
+    assert set(short["faces"][0]) == {"box", "score", "restored"}
 
 
 def test_faces_go_from_the_end_as_few_as_possible() -> None:
