@@ -1,10 +1,10 @@
 """Peak memory of all of Limner's processes while one photo is enhanced.
 
-    python -m perf.memory [--side 1000] [--background realesrgan] [--level 2]
+    python -m perf.memory [--side 1000] [--background realesrgan] [--level 2] [--deep]
 
 Starts ``limner serve`` on free ports, sends one square photo by HTTP and samples the proportional set size (PSS, which
 counts a shared page once) of the gateway, Triton and every Python stub, twice a second. Writes
-``perf/results/memory-<side>-<background>-x<scale>.json``.
+``perf/results/memory-<side>-<background>-x<scale>[-16-bit].json``. ``--deep`` sends a 16-bit PNG, whose result is one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ import threading
 import time
 from pathlib import Path
 
+import cv2
 import httpx
+import numpy as np
 import psutil
 from PIL import Image
 from skimage import data
@@ -38,14 +40,16 @@ def main() -> None:
     arguments.add_argument("--side", type=int, default=1000, help="pixels along each side of the photo")
     arguments.add_argument("--background", default="realesrgan")
     arguments.add_argument("--level", type=int, default=2, choices=sorted(SCALES))
+    arguments.add_argument("--deep", action="store_true", help="send a 16-bit PNG instead of a JPEG")
     wanted = arguments.parse_args()
     with _Served() as served:
         idle = served.pss()
-        answer, peak = served.measure(wanted.side, wanted.background, wanted.level)
+        photo = _deep_photo(wanted.side) if wanted.deep else _photo(wanted.side)
+        answer, peak = served.measure(photo, wanted.background, wanted.level)
     report = json.loads(answer.headers["limner-report"])
     result = {
         "machine": describe_machine(),
-        "photo": f"{wanted.side}x{wanted.side}",
+        "photo": f"{wanted.side}x{wanted.side} {'16-bit PNG' if wanted.deep else 'JPEG'}",
         "megapixels": round(wanted.side**2 / 1e6, 2),
         "background": report["models"]["background"],
         "scale": SCALES[wanted.level],
@@ -54,9 +58,22 @@ def main() -> None:
         "seconds": round(report["milliseconds"]["total"] / 1000, 1),
     }
     _RESULTS.mkdir(exist_ok=True)
-    name = f"memory-{wanted.side}-{wanted.background}-x{SCALES[wanted.level]}.json"
+    name = f"memory-{wanted.side}-{wanted.background}-x{SCALES[wanted.level]}{'-16-bit' if wanted.deep else ''}.json"
     (_RESULTS / name).write_text(json.dumps(result, indent=2) + "\n", "utf-8")
     sys.stdout.write(json.dumps(result, indent=2) + "\n")
+
+
+def _photo(side: int) -> bytes:
+    target = io.BytesIO()
+    portrait = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
+    portrait.resize((side, side), Image.Resampling.BICUBIC).save(target, "JPEG")
+    return target.getvalue()
+
+
+def _deep_photo(side: int) -> bytes:
+    values = cv2.resize(data.astronaut(), (side, side)).astype(np.uint16) * 257  # type: ignore[no-untyped-call]
+    alpha = np.full((side, side, 1), 40_000, np.uint16)
+    return cv2.imencode(".png", np.concatenate([values[..., ::-1], alpha], axis=2))[1].tobytes()
 
 
 class _Served:
@@ -89,10 +106,7 @@ class _Served:
         root = psutil.Process(self._process.pid)
         return sum(_pss(process.pid) for process in [root, *root.children(recursive=True)])
 
-    def measure(self, side: int, background: str, level: int) -> tuple[httpx.Response, int]:
-        photo = io.BytesIO()
-        portrait = Image.fromarray(data.astronaut())  # type: ignore[no-untyped-call]
-        portrait.resize((side, side), Image.Resampling.BICUBIC).save(photo, "JPEG")
+    def measure(self, photo: bytes, background: str, level: int) -> tuple[httpx.Response, int]:
         peak, done = 0, threading.Event()
 
         def sample() -> None:
@@ -106,7 +120,7 @@ class _Served:
         try:
             answer = httpx.post(
                 f"{self._url}/v1/enhance",
-                files={"file": ("photo.jpg", photo.getvalue())},
+                files={"file": ("photo", photo)},
                 data={"background": background, "enhancement_level": str(level)},
                 timeout=3600,
             )
