@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from ensemble.header import Header, read_header
+from ensemble.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from ensemble.photo import Int16, Photo, PhotoInfo, UInt8, UInt16
 from limner.errors import DamagedImage, TooManyPixels
 
@@ -27,9 +27,12 @@ MAX_PIXELS = 50_000_000
 
 _LOOKED_AT = 1 << 20
 _ROUNDING = 2
-"""Levels that green may differ by in a gray photo that was compressed in colour."""
+"""Levels that red and blue may differ from green by in a photo without colour.
 
-_MAX_ICC_BYTES = 1 << 20
+Gray photos stored as colour differ by 0 as JPEG, of whatever quality, and by 1 as lossy WebP; the least colour that a
+JPEG can hold, and that an encoder rounding otherwise may leave, differs by 2, which is hardly seen (CIEDE2000 below 2).
+"""
+
 _ORIENTATION_TAG = 0x0112
 _GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
 
@@ -73,9 +76,9 @@ def _too_many(width: int, height: int, max_pixels: int, frames: int = 1) -> TooM
 
 
 def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
-    with Image.open(io.BytesIO(data), formats=[header.format.upper()]) as image:
-        # What some cameras put behind a JPEG (previews, gain maps) is no animation.
-        frames = 1 if header.format == "jpeg" else int(getattr(image, "n_frames", 1))
+    plain = without_metadata(data, header.format)
+    with Image.open(io.BytesIO(plain), formats=[header.format.upper()]) as image:
+        frames = int(getattr(image, "n_frames", 1))
         # The decoder's own reading of the header counts too, should it ever differ from ours.
         _check_pixels(image.width, image.height, frames, max_pixels)
         if image.width != header.width or image.height != header.height:
@@ -95,23 +98,39 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
         )
         image.load()
         orientation = _orientation(image)
-        photo = _decode_16_bit(data, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
-    colourless = not info.gray and is_colourless(photo.pixels)
+        _scale_transparency(image, header.bit_depth)
+        photo = _decode_16_bit(plain, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
+    colourless = not info.gray and is_colourless(photo.pixels, photo.alpha)
     photo = replace(photo, info=replace(photo.info, colourless=colourless))
     return orient_photo(photo, orientation)
 
 
-def is_colourless(pixels: UInt8) -> bool:
-    """Whether red, green and blue of uint8 [H, W, 3] are equal everywhere, but for what compression rounds.
+def is_colourless(pixels: UInt8, alpha: UInt8 | None = None) -> bool:
+    """Whether red, green and blue are equal wherever anything is seen, but for what compression rounds.
 
     A black-and-white photo is mostly stored so. Rows are looked at few by few: most photos show a colour at once.
+
+    Args:
+        pixels: uint8 [H, W, 3], RGB.
+        alpha: uint8 [H, W]; no colour counts for more than it.
     """
     step = max(1, _LOOKED_AT // pixels.shape[1])
     for top in range(0, len(pixels), step):
         red, green, blue = cv2.split(pixels[top : top + step])
-        if max(int(cv2.absdiff(green, other).max()) for other in (red, blue)) > _ROUNDING:
+        difference = cv2.max(cv2.absdiff(green, red), cv2.absdiff(green, blue))
+        if alpha is not None:
+            difference = cv2.min(difference, alpha[top : top + step])
+        if difference.max() > _ROUNDING:
             return False
     return True
+
+
+def _scale_transparency(image: Image.Image, bit_depth: int) -> None:
+    """Pillow brings gray of 2 and 4 bits to 8, but not the one value beside it that a PNG declares transparent."""
+    value = image.info.get("transparency")
+    if image.mode == "L" and isinstance(value, int):
+        most = (1 << bit_depth) - 1  # further bits are to be ignored (PNG specification, 11.3.1.1)
+        image.info["transparency"] = (value & most) * (255 // most)
 
 
 def _decode_8_bit(image: Image.Image, info: PhotoInfo) -> Photo:
@@ -127,8 +146,12 @@ def _decode_8_bit(image: Image.Image, info: PhotoInfo) -> Photo:
 
 
 def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
-    """Pillow has checked the stream to its end, but keeps 8 of the 16 bits; OpenCV reads them all."""
-    decoded = cast("UInt16 | None", cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
+    """Pillow has checked the stream to its end, but keeps 8 of the 16 bits; OpenCV reads them all.
+
+    Of an animation it would swap the two bytes of every value.
+    """
+    still = np.frombuffer(without_animation(data), np.uint8)
+    decoded = cast("UInt16 | None", cv2.imdecode(still, cv2.IMREAD_UNCHANGED))
     if decoded is None or decoded.dtype != np.uint16:
         raise DamagedImage("The 16-bit PNG is damaged. Save it anew from an image editor.")
     alpha16: UInt16 | None = None
@@ -161,9 +184,14 @@ def join_16_bit(high: UInt8, fine: Int16) -> UInt16:
 
 
 def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 where there is none or the EXIF data cannot be read."""
+    """EXIF orientation 1..8; 1 where there is none or the EXIF data cannot be read.
+
+    Pillow's ``getexif`` would take XMP's word where EXIF has none; browsers and OpenCV do not.
+    """
+    exif = Image.Exif()
     try:
-        value = image.getexif().get(_ORIENTATION_TAG, 1)
+        exif.load(image.info.get("exif", b""))
+        value = exif.get(_ORIENTATION_TAG, 1)
     except Exception:  # broken EXIF is no reason to refuse a good picture
         return 1
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
@@ -197,7 +225,7 @@ def orient(array: npt.NDArray[Scalar], orientation: int) -> npt.NDArray[Scalar]:
 def _icc_profile(image: Image.Image, gray: bool) -> bytes | None:
     """The embedded profile where it describes the pixels that are kept (RGB or gray) and is of a sane size."""
     profile = image.info.get("icc_profile")
-    if not isinstance(profile, bytes) or not 128 <= len(profile) <= _MAX_ICC_BYTES:
+    if not isinstance(profile, bytes) or not 128 <= len(profile) <= MAX_PROFILE_BYTES:
         return None
     wanted = b"GRAY" if gray else b"RGB "
     return profile if profile[16:20] == wanted else None
@@ -206,7 +234,7 @@ def _icc_profile(image: Image.Image, gray: bool) -> bytes | None:
 def _cmyk_to_srgb(image: Image.Image) -> UInt8:
     """CMYK through its own profile where it carries a usable one, else by the plain formula."""
     profile = image.info.get("icc_profile")
-    if isinstance(profile, bytes) and 128 <= len(profile) <= _MAX_ICC_BYTES and profile[16:20] == b"CMYK":
+    if isinstance(profile, bytes) and 128 <= len(profile) <= MAX_PROFILE_BYTES and profile[16:20] == b"CMYK":
         try:
             source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
             converted = ImageCms.profileToProfile(image, source, ImageCms.createProfile("sRGB"), outputMode="RGB")

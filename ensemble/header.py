@@ -1,4 +1,4 @@
-"""Read format and size of an encoded photo from its first bytes, before any decoder sees it.
+"""Read format and size of an encoded photo, and leave out what decoders need not see, before any of them sees it.
 
 Decoders allocate by what the header claims (libwebp a whole canvas, at opening), so the claim is checked first.
 Follows the PNG specification (IHDR), ITU-T T.81 B.1 (JPEG markers) and RFC 9649 (WebP container).
@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
@@ -37,11 +38,20 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
 _JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_JPEG_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # APP0-APP15, comment
+_JPEG_NEEDED = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0\0", 6), 0xE2: (b"ICC_PROFILE\0", 14), 0xEE: (b"Adobe", 12)}
+"""Of those, what pixels, their colours and their orientation depend on: how its body begins, and its least length."""
+
 _JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 """A marker amid picture data, where FF 00 is a pixel byte and D0-D7 are restarts."""
 
 _MAX_JPEG_SCANS = 100
 """Scans of a JPEG. The decoder walks the whole picture for each, though a scan may be 70 bytes; encoders write 10."""
+
+_PNG_METADATA = frozenset({b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"pHYs"})
+_PNG_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
+
+MAX_PROFILE_BYTES = 1 << 20  # a larger colour profile is left out
 
 _MAX_PARTS = 50_000
 """Chunks of a PNG, or segments and fill bytes of a JPEG: a flood of empty ones would keep the decoder for seconds."""
@@ -106,40 +116,52 @@ def _read_png(data: bytes | memoryview) -> Header:
     if len(start) < 29 or start[12:16] != b"IHDR":
         raise _broken("PNG")
     width, height, bit_depth = struct.unpack(">IIB", start[16:25])
+    for _ in _png_chunks(data):  # counts them
+        pass
+    return Header("png", width, height, bit_depth)
+
+
+def _png_chunks(data: bytes | memoryview) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of each chunk, to the last one: what follows IEND is not of the PNG."""
     position = len(_PNG_SIGNATURE)
     for _ in range(_MAX_PARTS):
-        if position + 4 > len(data):
-            return Header("png", width, height, bit_depth)
-        position += 12 + int.from_bytes(data[position : position + 4], "big")  # length, kind, body, CRC
+        start = bytes(data[position : position + 8])
+        if len(start) < 4:
+            return
+        end = position + 12 + int.from_bytes(start[:4], "big")  # length, kind, body, CRC
+        yield start[4:], position, end
+        if start[4:] == b"IEND":
+            return
+        position = end
     raise _too_many_parts("PNG")
 
 
 def _read_jpeg(data: bytes | memoryview) -> Header:
     header: Header | None = None
     scans = 0
-    for marker, body in _jpeg_segments(data):
+    for marker, position, _ in _jpeg_segments(data):
         if marker == _JPEG_SCAN:
             if header is None:
                 break
             scans += 1
             if scans > _MAX_JPEG_SCANS:
                 raise _too_many_parts("JPEG")
-        elif marker in _JPEG_FRAME_MARKERS and header is None and len(body) == 5:
-            bit_depth, height, width = struct.unpack(">BHH", body)
+        elif marker in _JPEG_FRAME_MARKERS and header is None and position + 9 <= len(data):
+            bit_depth, height, width = struct.unpack(">BHH", data[position + 4 : position + 9])
             header = Header("jpeg", width, height, bit_depth)
     if header is None or not scans:
         raise _broken("JPEG")
     return header
 
 
-def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
-    """Marker and first five bytes of each segment, to the end of the picture or of what can be read as one."""
+def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+    """Marker, start and end of each segment, to the end of the picture or of what can be read as one."""
     position, in_picture = 2, False
     for _ in range(_MAX_PARTS):
         if in_picture:
             found = _JPEG_MARKER.search(data, position)
             position = found.start() if found else len(data)
-        start = bytes(data[position : position + 9])
+        start = bytes(data[position : position + 4])
         if len(start) < 4 or start[0] != 0xFF or start[1] == _JPEG_END:
             return
         marker, length = start[1], int.from_bytes(start[2:4], "big")
@@ -150,7 +172,7 @@ def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, bytes]]:
         elif length < 2:
             return
         else:
-            yield marker, start[4:]
+            yield marker, position, position + 2 + length
             in_picture = in_picture or marker == _JPEG_SCAN
             position += 2 + length
     raise _too_many_parts("JPEG")
@@ -169,3 +191,59 @@ def _read_webp(start: bytes) -> Header:
         width, height = struct.unpack("<HH", start[26:30])
         return Header("webp", width & 0x3FFF, height & 0x3FFF)
     raise _broken("WebP")
+
+
+def without_metadata(data: bytes, file_format: str) -> bytes:
+    """A JPEG or PNG without words, previews, resolution and the like; any other file as it is.
+
+    Nothing of these shows in the pixels, but Pillow reads them, and refuses a good photo for an odd one: text that
+    unpacks to more than 1 MiB, a short gAMA, a broken index of further pictures (MPF). ``file_format`` is what
+    :func:`read_header` found.
+    """
+    if file_format == "webp":
+        return data
+    return _cut(data, _metadata_segments(data) if file_format == "jpeg" else _metadata_chunks(data))
+
+
+def without_animation(png: bytes) -> bytes:
+    """A PNG of which nothing but the still picture is left, which viewers without animation show."""
+    return _cut(png, ((start, end) for kind, start, end in _png_chunks(png) if kind in _PNG_ANIMATION))
+
+
+def _metadata_segments(data: bytes) -> Iterator[tuple[int, int]]:
+    for marker, start, end in _jpeg_segments(data):
+        if marker == _JPEG_SCAN:
+            return
+        if marker in _JPEG_METADATA:
+            body = data[start + 4 : end]
+            beginning, least = _JPEG_NEEDED.get(marker, (b"", len(body) + 1))
+            if not body.startswith(beginning) or len(body) < least:
+                yield start, end
+
+
+def _metadata_chunks(data: bytes) -> Iterator[tuple[int, int]]:
+    profiles = 0
+    for kind, start, end in _png_chunks(data):
+        profiles += kind == b"iCCP"  # of a flood of them one alone is unpacked
+        if kind in _PNG_METADATA or (kind == b"iCCP" and (profiles > 1 or not _is_readable_profile(data[start:end]))):
+            yield start, end
+
+
+def _is_readable_profile(chunk: bytes) -> bool:
+    """Whether an iCCP chunk unpacks, and to no more than ``MAX_PROFILE_BYTES``."""
+    _, _, packed = chunk[8:-4].partition(b"\0")
+    unpacker = zlib.decompressobj()
+    try:
+        unpacker.decompress(packed[1:], MAX_PROFILE_BYTES)
+    except zlib.error:
+        return False
+    return packed[:1] == b"\0" and not unpacker.unconsumed_tail
+
+
+def _cut(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:
+    """``data`` without what lies from ``start`` to ``end`` of each span; they ascend."""
+    kept, position = [], 0
+    for start, end in spans:
+        kept.append(data[position:start])
+        position = end
+    return b"".join([*kept, data[position:]])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import re
 import struct
@@ -87,8 +88,9 @@ def exif(orientation: int, words: str = "") -> Image.Exif:
     return data
 
 
+@functools.cache
 def rgb_profile() -> bytes:
-    """A colour profile, larger than its header."""
+    """A colour profile, larger than its header; the same bytes at every call, though the time it was made is in it."""
     return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 
 

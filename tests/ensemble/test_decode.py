@@ -6,6 +6,7 @@ import io
 import struct
 import time
 import tracemalloc
+import zlib
 from collections.abc import Callable
 
 import numpy as np
@@ -131,11 +132,70 @@ def test_one_transparent_colour(dtype: type[np.uint8 | np.uint16], channels: int
     assert photo.info.gray == (channels == 1)
 
 
-@pytest.mark.parametrize("file_format", FORMATS)
-def test_gray_in_a_colour_file_is_colourless(portrait: UInt8, file_format: str) -> None:
+def few_bits(levels: Pixels, bit_depth: int, transparent: int) -> bytes:
+    """A gray PNG of 1, 2 or 4 bits from levels [H, W], one of which is declared transparent."""
+    height, width = levels.shape
+    bits = (levels[..., None] >> np.arange(bit_depth)[::-1] & 1).reshape(height, width * bit_depth)
+    rows = b"".join(b"\0" + row.tobytes() for row in np.packbits(bits, axis=1))
+    header = png_header(width, height, bit_depth, 0) + chunk(b"tRNS", struct.pack(">H", transparent))
+    return header + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("bit_depth", "transparent"), [(1, 0), (1, 1), (2, 0), (2, 1), (2, 3), (4, 0), (4, 5), (4, 15)]
+)
+def test_one_transparent_gray_of_few_bits(bit_depth: int, transparent: int) -> None:
+    most = (1 << bit_depth) - 1
+    levels = noise(15, 6, 7) & most
+    photo = decode_photo(few_bits(levels, bit_depth, transparent))
+    assert_whole(photo)
+    assert (photo.pixels == (levels * (255 // most))[..., None]).all()
+    assert np.array_equal(photo.alpha, np.where(levels == transparent, 0, 255))
+    assert (photo.info.gray, photo.info.opaque) == (True, False)
+
+
+def test_higher_bits_of_a_transparent_gray_do_not_count() -> None:
+    levels = noise(15, 6, 7) & 3
+    assert np.array_equal(decode_photo(few_bits(levels, 2, 0x0102)).alpha, np.where(levels == 2, 0, 255))
+
+
+@pytest.mark.parametrize("quality", [10, 40, 80, 100])
+@pytest.mark.parametrize(
+    ("file_format", "options"),
+    [
+        ("jpeg", {"subsampling": 0}),
+        ("jpeg", {"subsampling": 2}),
+        ("png", {}),
+        ("webp", {}),
+        ("webp", {"lossless": True}),
+    ],
+)
+def test_gray_in_a_colour_file_is_colourless(
+    portrait: UInt8, file_format: str, options: dict[str, object], quality: int
+) -> None:
     gray = Image.fromarray(portrait).convert("L").convert("RGB")
-    photo = decode_photo(saved(gray, file_format, quality=80))
+    photo = decode_photo(saved(gray, file_format, quality=quality, **options))
     assert (photo.info.mode, photo.info.gray, photo.info.colourless) == ("RGB", False, True)
+
+
+@pytest.mark.parametrize("tone", [(3, 0, -3), (3, 0, 0), (0, 3, 0), (-3, 0, 3), (30, 5, -25)])
+@pytest.mark.parametrize("quality", [30, 90])
+def test_a_toned_photo_is_no_colourless_one(portrait: UInt8, tone: tuple[int, int, int], quality: int) -> None:
+    gray = np.asarray(Image.fromarray(portrait).convert("L"), np.int16)
+    toned = np.clip(gray[..., None] + tone, 0, 255).astype(np.uint8)
+    assert not decode_photo(png(toned)).info.colourless
+    if min(tone) < 0:  # fainter ones JPEG itself may drop
+        assert not decode_photo(saved(Image.fromarray(toned), "jpeg", quality=quality)).info.colourless
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_colours_that_nobody_sees_do_not_count(dtype: type[np.uint8 | np.uint16]) -> None:
+    values = np.repeat(noise(16, 9, 7, 1, dtype=dtype), 4, axis=2)
+    values[..., 3] = 1 + np.iinfo(dtype).max // 2
+    values[2, 3, :3] = np.iinfo(dtype).max, 0, 0
+    assert not decode_photo(png(values)).info.colourless
+    values[2, 3, 3] = 0
+    assert decode_photo(png(values)).info.colourless
 
 
 @pytest.mark.parametrize("place", [0, 5, -1])
@@ -262,6 +322,26 @@ def test_16_bit_faces_do_not_turn_black(portrait: UInt8) -> None:
     assert (joined(photo) == portrait.astype(np.uint16) * 257).all()
 
 
+@pytest.mark.parametrize("shown", [True, False])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bit_animation_gives_its_first_picture_whole(channels: int, shown: bool) -> None:
+    """``shown``: that picture is a frame of the animation, not one ahead of it."""
+    first, second = noise(17, 6, 5, channels, dtype=np.uint16), noise(18, 6, 5, channels, dtype=np.uint16)
+    pictures = [png(values) for values in (first, second)]
+    packed = pictures[1][pictures[1].index(b"IDAT") + 4 : -16]
+    control = [chunk(b"fcTL", struct.pack(">IIIIIHHBB", place, 5, 6, 0, 0, 1, 10, 0, 0)) for place in (0, 1)]
+    ahead = chunk(b"acTL", struct.pack(">II", 2 if shown else 1, 0)) + (control[0] if shown else b"")
+    behind = control[shown] + chunk(b"fdAT", struct.pack(">I", 1 + shown) + packed)
+    start = pictures[0].index(b"IDAT") - 4
+    data = pictures[0][:start] + ahead + pictures[0][start:-12] + behind + pictures[0][-12:]
+    photo, still = decode_photo(data), decode_photo(pictures[0])
+    assert_whole(photo)
+    assert np.array_equal(joined(photo), joined(still))
+    assert (photo.alpha is None) == (still.alpha is None)
+    assert photo.alpha is None or np.array_equal(photo.alpha, still.alpha)
+    assert photo.info.frames == 2
+
+
 # --- orientation -----------------------------------------------------------------------------------------------------
 
 TURNS: dict[int, Callable[[Pixels], Pixels]] = {
@@ -303,6 +383,18 @@ def test_alpha_and_lower_bits_turn_with_the_pixels(orientation: int) -> None:
     turned = TURNS[orientation](values)
     assert np.array_equal(joined(photo), turned[..., :3])
     assert np.array_equal(photo.alpha, split_16_bit(turned[..., 3])[0])
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_orientation_in_xmp_turns_nothing(portrait: UInt8, file_format: str) -> None:
+    """Neither browsers nor OpenCV obey it."""
+    xmp = b'<x:xmpmeta><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    if file_format == "png":
+        data = png(portrait, chunk(b"iTXt", b"XML:com.adobe.xmp" + bytes(5) + xmp))
+    else:
+        data = saved(Image.fromarray(portrait), file_format, xmp=xmp, lossless=True)
+    assert ImageOps.exif_transpose(opened(data)).size == (72, 56)
+    assert np.array_equal(decode_photo(data).pixels, np.asarray(opened(data)))
 
 
 @pytest.mark.parametrize("orientation", [0, 9, 65535])
@@ -360,6 +452,13 @@ def test_profile_of_an_odd_size_or_without_a_colour_space_is_dropped(portrait: U
     assert_whole(photo)
 
 
+def test_profile_too_large_for_pillow_is_dropped_from_a_png() -> None:
+    profile = chunk(b"iCCP", b"a\0\0" + zlib.compress(rgb_profile() + bytes(1 << 21)))
+    photo = decode_photo(png(noise(19, 4, 4, 3), profile))
+    assert photo.icc_profile is None
+    assert_whole(photo)
+
+
 # --- animations ------------------------------------------------------------------------------------------------------
 
 
@@ -399,6 +498,27 @@ def test_what_cameras_put_behind_a_jpeg_is_no_animation(portrait: UInt8) -> None
     photo = decode_photo(data, max_pixels=56 * 72)
     assert photo.info.frames == 1
     assert np.array_equal(photo.pixels, np.asarray(opened(data)))
+
+
+def test_broken_index_of_further_pictures_is_no_reason_to_refuse(portrait: UInt8) -> None:
+    image = Image.fromarray(portrait)
+    data = saved(image, "mpo", save_all=True, append_images=[image.resize((10, 12))])
+    start, pixels = data.index(b"MPF\0") + 4, decode_photo(data).pixels
+    for place in range(start, start + 60):
+        for value in (0, 1, 255):
+            photo = decode_photo(data[:place] + bytes([value]) + data[place + 1 :])
+            assert np.array_equal(photo.pixels, pixels)
+    assert np.array_equal(decode_photo(data[: data.rindex(b"\xff\xd8\xff") + 20]).pixels, pixels)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_large_packed_text_is_no_reason_to_refuse(dtype: type[np.uint8 | np.uint16]) -> None:
+    """Photoshop's history in XMP is so at times."""
+    values = noise(20, 4, 4, 3, dtype=dtype)
+    text = chunk(b"iTXt", b"XML:com.adobe.xmp\0\1\0\0\0" + zlib.compress(b" " * (2 << 20)))
+    photo = decode_photo(png(values, text))
+    assert np.array_equal(photo.pixels if photo.fine is None else joined(photo), values)
+    assert photo.info.bytes == len(png(values, text))
 
 
 # --- damage ----------------------------------------------------------------------------------------------------------

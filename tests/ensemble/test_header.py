@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import struct
 import time
+import zlib
 from collections.abc import Callable
 
 import pytest
@@ -10,15 +12,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ensemble.header import Header, read_header
+from ensemble.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
 from tests.ensemble.files import (
     PNG_SIGNATURE,
     assert_advises,
     chunk,
     jpeg_header,
+    noise,
     opened,
+    png,
     png_header,
+    rgb_profile,
     saved,
     segment,
     webp_header,
@@ -205,6 +210,108 @@ def test_what_follows_the_end_of_a_jpeg_is_not_looked_at() -> None:
     assert opened(data).size == (23, 17)
 
 
+def test_what_follows_the_end_of_a_png_is_not_looked_at() -> None:
+    """Zeros there would be read as a flood of chunks."""
+    assert read_header(saved(IMAGE, "png") + bytes(1_000_000)) == Header("png", 23, 17)
+
+
+# --- what decoders need not see --------------------------------------------------------------------------------------
+
+PIXELS = noise(1, 17, 23, 3)
+NEEDED_CHUNKS = {
+    "profile": chunk(b"iCCP", b"a\0\0" + zlib.compress(rgb_profile())),
+    "orientation": chunk(b"eXIf", b"II*\0\x08\0\0\0\0\0"),
+    "transparent colour": chunk(b"tRNS", bytes(6)),
+    "animation": chunk(b"acTL", struct.pack(">II", 1, 0)),
+    "private": chunk(b"prVt", b"abc"),
+}
+NEEDLESS_CHUNKS = {
+    "text": chunk(b"tEXt", b"Comment\0secret"),
+    "packed text": chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(2 << 20))),
+    "XMP": chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<x/>"),
+    "short gamma": chunk(b"gAMA", b"\0"),
+    "odd primaries": chunk(b"cHRM", bytes(31)),
+    "empty intent": chunk(b"sRGB", b""),
+    "short resolution": chunk(b"pHYs", b"\0"),
+    "broken profile": chunk(b"iCCP", b"a\0\0rubbish"),
+    "profile packed otherwise": chunk(b"iCCP", b"a\0\1" + zlib.compress(rgb_profile())),
+    "profile without a name": chunk(b"iCCP", b""),
+    "large profile": chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(MAX_PROFILE_BYTES + 1))),
+}
+
+
+@pytest.mark.parametrize("name", NEEDED_CHUNKS)
+def test_chunks_that_show_are_kept(name: str) -> None:
+    data = png(PIXELS, NEEDED_CHUNKS[name])
+    assert without_metadata(data, "png") == data
+
+
+@pytest.mark.parametrize("name", NEEDLESS_CHUNKS)
+def test_chunks_that_do_not_show_are_left_out(name: str) -> None:
+    extra = NEEDED_CHUNKS["orientation"] + NEEDLESS_CHUNKS[name] + NEEDED_CHUNKS["transparent colour"]
+    kept = NEEDED_CHUNKS["orientation"] + NEEDED_CHUNKS["transparent colour"]
+    assert without_metadata(png(PIXELS, extra), "png") == png(PIXELS, kept)
+
+
+def test_of_many_profiles_the_first_is_kept() -> None:
+    first, second = NEEDED_CHUNKS["profile"], chunk(b"iCCP", b"b\0\0" + zlib.compress(rgb_profile()))
+    assert without_metadata(png(PIXELS, first + second + first), "png") == png(PIXELS, first)
+
+
+@pytest.mark.parametrize(
+    ("marker", "body"),
+    [
+        (0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"),
+        (0xE1, b"Exif\0\0MM\0*"),
+        (0xE2, b"ICC_PROFILE\0\1\1" + rgb_profile()),
+        (0xEE, b"Adobe\0\x64\0\0\0\0\1"),
+        (0xDB, b"\0" + bytes(64)),
+    ],
+)
+def test_segments_that_show_are_kept(marker: int, body: bytes) -> None:
+    data = saved(IMAGE, "jpeg")
+    data = data[:2] + segment(marker, body) + data[2:]
+    assert without_metadata(data, "jpeg") == data
+
+
+@pytest.mark.parametrize(
+    ("marker", "body"),
+    [
+        (0xE0, b"JFXX\0\x10"),
+        (0xE0, b"JFIF\0"),
+        (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
+        (0xE2, b"ICC_PROFILE\0"),
+        (0xE2, b"MPF\0II*\0"),
+        (0xEB, b"JP\0\1"),
+        (0xED, b"Photoshop 3.0\x008BIM\4\4"),
+        (0xEE, b"Adobe"),
+        (0xEF, b""),
+        (0xFE, b"a comment"),
+    ],
+)
+def test_segments_that_do_not_show_are_left_out(marker: int, body: bytes) -> None:
+    data = saved(IMAGE, "jpeg")
+    assert without_metadata(data[:20] + segment(marker, body) + data[20:], "jpeg") == data
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_nothing_behind_the_start_of_a_jpegs_picture_is_touched(options: dict[str, object]) -> None:
+    data = saved(Image.fromarray(PIXELS), "jpeg", **options) + segment(0xED, b"Photoshop 3.0\0") + b"trailing"
+    assert without_metadata(data, "jpeg") == data
+
+
+def test_a_webp_stays_as_it_is() -> None:
+    data = saved(IMAGE, "webp", xmp=b"<x/>")
+    assert without_metadata(data, "webp") == data
+
+
+def test_a_png_without_its_animation() -> None:
+    control, frame = chunk(b"acTL", bytes(8)), chunk(b"fcTL", bytes(26))
+    data = png(PIXELS, control + frame)
+    data = data[:-12] + frame + chunk(b"fdAT", bytes(4)) + data[-12:]
+    assert without_animation(data) == png(PIXELS)
+
+
 VALID = st.sampled_from([*HEADERS.values(), saved(IMAGE, "jpeg"), saved(IMAGE, "webp", lossless=True)])
 
 
@@ -228,3 +335,4 @@ def test_any_bytes_give_a_header_or_one_of_three_errors(data: bytes) -> None:
         assert header.width > 0
         assert header.height > 0
         assert header.format in {"jpeg", "png", "webp"}
+        assert len(without_metadata(data, header.format)) <= len(data)
