@@ -32,7 +32,7 @@ class EntryModel(AsyncStepModel):
             model_name="enhance_photo",
             requested_output_names=list(self.outputs.values()),
             inputs=[pb_utils.Tensor("IMAGE", tensor(request, "IMAGE"))],
-            parameters={**json.loads(request.parameters() or "{}"), PARAMETER: token},
+            parameters={**_passed_on(request), PARAMETER: token},
         )
         waiting = asyncio.ensure_future(query.async_exec())
         try:
@@ -46,3 +46,9 @@ class EntryModel(AsyncStepModel):
         return {
             ours: pb_utils.get_output_tensor_by_name(reply, theirs).as_numpy() for ours, theirs in self.outputs.items()
         }
+
+
+def _passed_on(request: Any) -> dict[str, str | int | bool]:
+    """The request's parameters; a fraction as text, since BLS requests take none."""
+    parameters = json.loads(request.parameters() or "{}")
+    return {name: str(value) if isinstance(value, float) else value for name, value in parameters.items()}

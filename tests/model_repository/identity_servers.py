@@ -1,10 +1,10 @@
-"""Servers whose restorer gives each face back, and a face for them: a plugin that test modules name in
+"""Servers whose networks change nothing, or one known thing, and a face for them: a plugin that test modules name in
 ``pytest_plugins``. Imported into several modules, a session's fixture would be set up once for each of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,7 +20,7 @@ from limner.settings import Settings
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 from tests.conftest import Enhance, enhancing
-from tests.model_repository.identity import all_skin, furnish, restorer
+from tests.model_repository.identity import UNAVAILABLE, all_skin, furnish, restorer, stand_ins
 
 _ORANGE = (1.0, 0.6, 0.2)
 
@@ -60,6 +60,34 @@ def enhance_with_parser(detector: Path, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture(scope="session")
+def stand_in_client(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[triton.InferenceServerClient]:
+    """A client of a server with all of :func:`stand_ins`; every protocol is open."""
+    with (
+        serving(detector, tmp_path_factory.mktemp("stand_ins"), stand_ins(), open_apis=True) as running,
+        triton.InferenceServerClient(running.endpoint.url) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="session")
+def enhance_with_stand_ins(stand_in_client: triton.InferenceServerClient) -> Enhance:
+    """``enhance`` of the server of stand-ins."""
+    return enhancing(stand_in_client)
+
+
+@pytest.fixture(scope="session")
+def enhance_with_little(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Enhance]:
+    """``enhance`` of a server that has ``gfpgan`` and ``realesrgan_x2``, and ``sface`` with random weights."""
+    every = stand_ins()
+    networks = {name: every[name] for name in ("gfpgan", "sface", "realesrgan_x2")}
+    with (
+        serving(detector, tmp_path_factory.mktemp("little"), networks, UNAVAILABLE, seeded=["sface"]) as running,
+        triton.InferenceServerClient(running.endpoint.url) as client,
+    ):
+        yield enhancing(client)
+
+
+@pytest.fixture(scope="session")
 def face(astronaut: UInt8) -> UInt8:
     """uint8 [300, 300, 3] with one face."""
     return np.ascontiguousarray(astronaut[0:300, 80:380])
@@ -81,9 +109,17 @@ def alpha() -> UInt8:
 
 
 @contextmanager
-def serving(detector: Path, data: Path, networks: Mapping[str, openvino.Model]) -> Iterator[Supervisor]:
-    """A running server with the detector and ``networks``."""
+def serving(
+    detector: Path,
+    data: Path,
+    networks: Mapping[str, openvino.Model],
+    reasons: Mapping[str, str] | None = None,
+    seeded: Collection[str] = (),
+    *,
+    open_apis: bool = False,
+) -> Iterator[Supervisor]:
+    """A running server with the detector and ``networks``; ``reasons`` and ``seeded`` as in :func:`furnish`."""
     settings = Settings(data=data)
-    furnish(settings.models_dir, detector, networks)
-    with Supervisor(settings, Endpoint(free_port(), free_port())) as running:
+    furnish(settings.models_dir, detector, networks, reasons, seeded)
+    with Supervisor(settings, Endpoint(free_port(), free_port(), open_apis=open_apis)) as running:
         yield running

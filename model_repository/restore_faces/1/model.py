@@ -146,13 +146,13 @@ class TritonPythonModel(AsyncStepModel):
         if model in _WITH_FIDELITY:
             inputs["FIDELITY"] = np.full((1, 1), options.fidelity, np.float32)
         face = np.array((await ask(model, inputs, "RESTORED"))[0], np.uint8)
-        shift, bits = colour_shift(crop, face), None
+        bits = None
         if self.parser is not None and place.matrix is not None:
             bits = pack_face((await ask(self.parser.model, {"FACE": face[None]}, "CLASSES"))[0])
         verdict = None
         if self.identity is not None:
             face, verdict = await self._held_back(self.identity.model, face, crop, place.landmarks, options)
-        return _Restored(face, crop if keep_crop else None, bits, verdict, shift)
+        return _Restored(face, crop if keep_crop else None, bits, verdict, colour_shift(crop, face))
 
     async def _held_back(
         self, model: str, face: UInt8, crop: UInt8, landmarks: Float64, options: Options

@@ -72,7 +72,7 @@ class TritonPythonModel(AsyncStepModel):
 
     def _choose(self, options: Options, pixels: UInt8) -> Choice:
         if options.aligned and options.restorer != "none" and self.restores:
-            return Choice(None, "The restored face covers the whole photo.")
+            return Choice(None, "An aligned face has no background.")
         count = pixels.shape[0] * pixels.shape[1]
         return choose_background(options.background, options.scale, count, self.served, self.reasons, self.budget)
 
