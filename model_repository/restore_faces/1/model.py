@@ -190,7 +190,7 @@ def _places(options: Options, pixels: UInt8, found: Array) -> dict[int, _Place]:
 def _facts(face: _Restored) -> dict[str, object]:
     return {
         "identity": face.verdict.to_json() if face.verdict else None,
-        "colour_shift": round(face.colour_shift, 2),
+        "colour_shift": None if face.is_left_out else round(face.colour_shift, 2),
     }
 
 
