@@ -6,23 +6,33 @@ Of the input's metadata its colour profile alone goes in; the one thing added is
 from __future__ import annotations
 
 import io
-import struct
 import zlib
+from typing import Protocol
 
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from ensemble.photo import UInt8, UInt16
+from ensemble.png import write_png
 from ensemble.profile import rgb_from_gray
-from limner.errors import InferenceFailed
 
 _PNG_COMPRESSION = 3
-_END_OF_IHDR = 8 + 4 + 4 + 13 + 4
-"""Signature; length, name, body and checksum of the IHDR."""
+_PNG_XMP = b"XML:com.adobe.xmp" + bytes(5)
+"""Keyword, neither compressed nor in any language, no translated keyword (XMP specification 3, 1.1.5)."""
 
 _CHROMA_444_FROM = 90
 """JPEG quality from which colour is stored at full resolution."""
+
+
+class SlicedByRows(Protocol):
+    """An array of uint16, or what makes a part of one where it is sliced."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    def __getitem__(self, rows: slice, /) -> UInt16: ...
 
 
 def choose_format(wanted: str, source: str, opaque: bool) -> str:
@@ -62,8 +72,11 @@ def encode_photo(
         image.putalpha(Image.fromarray(alpha))
     target = io.BytesIO()
     if file_format == "png":
-        image.save(target, format="PNG", compress_level=_PNG_COMPRESSION)
-        return with_metadata(target.getvalue(), icc_profile, xmp)
+        packet = PngInfo()
+        if xmp is not None:
+            packet.add(b"iTXt", _PNG_XMP + xmp)
+        image.save(target, "PNG", compress_level=_PNG_COMPRESSION, icc_profile=icc_profile, pnginfo=packet)
+        return target.getvalue()
     options: dict[str, object] = {"quality": quality}
     if icc_profile is not None and file_format == "webp" and icc_profile[16:20] == b"GRAY":
         icc_profile = rgb_from_gray(icc_profile)
@@ -80,45 +93,30 @@ def encode_photo(
 
 
 def encode_png_16_bit(
-    pixels: UInt16, alpha: UInt8 | None, gray: bool, icc_profile: bytes | None, xmp: bytes | None = None
+    pixels: SlicedByRows, alpha: UInt8 | None, gray: bool, icc_profile: bytes | None, xmp: bytes | None = None
 ) -> bytes:
     """Encode a PNG with 16 bits per channel, which Pillow cannot write.
 
     Args:
         pixels: uint16 [H, W, 3], RGB.
         alpha: uint8 [H, W] or None.
-        gray: store luma alone; three times where there is alpha, for OpenCV writes no gray with alpha.
-        icc_profile: profile of the pixels; a gray one becomes its like for colour where there is alpha.
+        gray: store one channel of luma instead of colour.
+        icc_profile: profile of the pixels.
         xmp: XMP packet to write.
     """
-    bgr = np.ascontiguousarray(pixels[..., ::-1])
-    if gray:
-        bgr = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY).astype(np.uint16, copy=False)
-    if alpha is not None:
-        layers = [bgr, bgr, bgr] if gray else [bgr]
-        bgr = np.dstack([*layers, alpha.astype(np.uint16) * 257])
-    done, encoded = cv2.imencode(".png", bgr, [cv2.IMWRITE_PNG_COMPRESSION, _PNG_COMPRESSION])
-    if not done:
-        raise InferenceFailed("The result could not be encoded as a 16-bit PNG. Ask for output_format=jpeg.")
-    if icc_profile is not None and alpha is not None and icc_profile[16:20] == b"GRAY":
-        icc_profile = rgb_from_gray(icc_profile)
-    return with_metadata(encoded.tobytes(), icc_profile, xmp)
+    height, width = pixels.shape[:2]
+    channels = (1 if gray else 3) + (alpha is not None)
 
+    def rows(top: int, bottom: int) -> UInt16:
+        band = pixels[top:bottom]
+        if gray:
+            band = np.asarray(cv2.cvtColor(band, cv2.COLOR_RGB2GRAY), np.uint16)
+        if alpha is not None:
+            band = np.asarray(cv2.merge([band, alpha[top:bottom].astype(np.uint16) * 257]), np.uint16)
+        return band.reshape(bottom - top, width, channels)
 
-def with_metadata(png: bytes, icc_profile: bytes | None, xmp: bytes | None) -> bytes:
-    """A PNG with what is given put behind its IHDR, as iCCP and iTXt (PNG specification 11.3.2.3, 11.3.3.4).
-
-    Ahead of the pixels, that is: there every reader finds it, and a profile has to be there.
-    """
-    chunks: list[bytes] = []
-    if icc_profile is not None:
-        chunks.append(_chunk(b"iCCP", b"icc\x00\x00" + zlib.compress(icc_profile)))
+    # Ahead of the pixels every reader finds them, and a profile has to be there.
+    extra = [] if icc_profile is None else [(b"iCCP", b"icc\0\0" + zlib.compress(icc_profile))]
     if xmp is not None:
-        # Keyword, neither compressed nor in any language, no translated keyword (XMP specification 3, 1.1.5).
-        chunks.append(_chunk(b"iTXt", b"XML:com.adobe.xmp\x00\x00\x00\x00\x00" + xmp))
-    view = memoryview(png)
-    return b"".join([view[:_END_OF_IHDR], *chunks, view[_END_OF_IHDR:]])
-
-
-def _chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+        extra.append((b"iTXt", _PNG_XMP + xmp))
+    return write_png(width, height, channels, rows, extra)

@@ -8,7 +8,7 @@ rim around the square, because it takes what lies beside the face for black.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -16,7 +16,7 @@ import numpy as np
 
 from ensemble.align import Float64
 from ensemble.mask import FaceMask, warp
-from ensemble.photo import Int16, UInt8
+from ensemble.photo import UInt8
 
 
 @dataclass(frozen=True)
@@ -47,25 +47,31 @@ class RestoredFaces:
             packed = self.packed[number] if len(self.packed) else None
             yield FaceMask(packed, way, self.scale, width, height, self.ends_in_square)
 
-    def paste(self, canvas: UInt8, fine: Int16 | None = None) -> None:
-        """Put all of them into the enlarged photo uint8 [H, W, 3], in place; ``fine`` as in :func:`paste_face`."""
+    @property
+    def are_all(self) -> bool:
+        """Whether nothing of the photo remains beside them: it is itself a face."""
+        return len(self.faces) > 0 and not len(self.ways_back)
+
+    def paste(self, canvas: UInt8, masks: Iterable[FaceMask] | None = None) -> None:
+        """Put all of them into the enlarged photo uint8 [H, W, 3], in place.
+
+        ``masks`` are those that :meth:`masks` gives, where the caller needs them again; else each is made here and
+        forgotten.
+        """
         height, width = canvas.shape[:2]
-        if len(self.faces) and not len(self.ways_back):
+        if self.are_all:
             canvas[:] = cv2.resize(self.faces[0], (width, height), interpolation=cv2.INTER_LANCZOS4)
-            if fine is not None:
-                fine[:] = 0
-        for face, mask in zip(self.faces, self.masks(width, height), strict=False):
-            paste_face(canvas, face, mask, fine)
+        for face, mask in zip(self.faces, self.masks(width, height) if masks is None else masks, strict=False):
+            paste_face(canvas, face, mask)
 
 
-def paste_face(canvas: UInt8, face: UInt8, mask: FaceMask, fine: Int16 | None = None) -> None:
+def paste_face(canvas: UInt8, face: UInt8, mask: FaceMask) -> None:
     """Blend a restored face into the canvas, in place.
 
     Args:
         canvas: uint8 [H, W, 3], the enlarged photo.
         face: uint8 [512, 512, 3], restored.
         mask: where it goes, and how strongly it shows.
-        fine: int16 [H, W, 3], what a 16-bit photo has beyond the canvas; it fades out where the face goes.
     """
     if mask.region.is_empty:
         return
@@ -75,5 +81,3 @@ def paste_face(canvas: UInt8, face: UInt8, mask: FaceMask, fine: Int16 | None = 
         behind = canvas[band.slices].astype(np.float32)
         # Upstream truncates too; the small number keeps what is nearly whole from losing a level.
         canvas[band.slices] = np.clip(weight * warped + (1 - weight) * behind + 1e-3, 0, 255).astype(np.uint8)
-        if fine is not None:
-            fine[band.slices] = np.rint(fine[band.slices] * (1 - weight)).astype(np.int16)

@@ -12,7 +12,7 @@ _PRIMARIES = {b"rXYZ": (0.4361, 0.2225, 0.0139), b"gXYZ": (0.3851, 0.7169, 0.097
 def rgb_from_gray(profile: bytes) -> bytes | None:
     """The profile under which equal red, green and blue look as their gray does under ``profile``.
 
-    For WebP, and for PNG as OpenCV writes it with alpha: not a pixel has to change. None where ``profile`` is broken.
+    For WebP, which stores no gray: not a pixel has to change. None where ``profile`` is broken.
     """
     tags = _tags(profile)
     if b"kTRC" not in tags:

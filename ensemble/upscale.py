@@ -79,6 +79,19 @@ def resize_alpha(alpha: UInt8, width: int, height: int) -> UInt8:
     return np.asarray(cv2.resize(alpha, (width, height), interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
 
 
-def resize_fine(fine: Int16, width: int, height: int) -> Int16:
-    """The lower bits int16 [H, W, 3] of a 16-bit photo to [height, width, 3], linear."""
-    return np.asarray(cv2.resize(fine, (width, height), interpolation=cv2.INTER_LINEAR), dtype=np.int16)
+def resize_fine(fine: Int16, scale: int, top: int, bottom: int) -> Int16:
+    """Rows ``top`` to ``bottom`` of the lower bits of a 16-bit photo, enlarged linearly.
+
+    Args:
+        fine: int16 [H, W, 3].
+        scale: enlargement.
+        top, bottom: rows of the enlarged picture, the end excluded.
+
+    Returns:
+        int16 [bottom - top, W * scale, 3], a new array: what the whole picture enlarged at once has in these rows.
+    """
+    first, last = max(0, top // scale - 1), min(len(fine), -(-bottom // scale) + 1)  # a row around: they interpolate
+    part = fine[first:last]
+    size = (part.shape[1] * scale, part.shape[0] * scale)
+    start = first * scale
+    return np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)[top - start : bottom - start], np.int16)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import struct
 import zlib
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
 from ensemble.decode import decode_photo, join_16_bit
-from ensemble.encode import choose_format, encode_photo, encode_png_16_bit, with_metadata
+from ensemble.encode import choose_format, encode_photo, encode_png_16_bit
 from ensemble.photo import UInt8
 from tests.ensemble.files import exif, noise, opened, profile_for, rgb_profile, saved
+from tests.ensemble.test_png import png_chunks
 
 FORMATS = ["jpeg", "png", "webp"]
 
@@ -130,15 +132,23 @@ def test_sixteen_bits_come_back_whole(with_alpha: bool) -> None:
     assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
 
 
-def test_sixteen_bit_gray_with_alpha_holds_no_colour() -> None:
-    pixels, alpha = noise(5, 9, 8, 3, dtype=np.uint16), noise(6, 9, 8)
-    photo = decode_photo(encode_png_16_bit(pixels, alpha, True, profile_for(b"GRAY")))
-    assert photo.alpha is not None
+def test_sixteen_bit_gray_with_alpha_is_stored_as_such() -> None:
+    values, alpha = noise(5, 9, 8, 1, dtype=np.uint16), noise(6, 9, 8)
+    data = encode_png_16_bit(np.repeat(values, 3, axis=2), alpha, True, profile_for(b"GRAY"))
+    read = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    assert np.array_equal(read, np.dstack([*[values] * 3, alpha.astype(np.uint16) * 257]))
+    photo = decode_photo(data)
+    assert (photo.info.mode, photo.info.gray, photo.info.bit_depth) == ("LA", True, 16)
+    assert photo.icc_profile == profile_for(b"GRAY")
+
+
+@pytest.mark.parametrize("with_alpha", [False, True])
+def test_sixteen_bit_gray_of_colour_is_its_luma(with_alpha: bool) -> None:
+    pixels = noise(9, 33, 17, 3, dtype=np.uint16)
+    photo = decode_photo(encode_png_16_bit(pixels, noise(6, 33, 17) if with_alpha else None, True, None))
     assert photo.fine is not None
-    assert np.array_equal(photo.alpha, alpha)
-    assert (photo.pixels == photo.pixels[..., :1]).all()
-    assert (photo.fine == photo.fine[..., :1]).all()
-    assert photo.icc_profile is None
+    luma = cv2.cvtColor(pixels[..., ::-1], cv2.COLOR_BGR2GRAY)
+    assert np.array_equal(join_16_bit(photo.pixels, photo.fine), np.repeat(luma[..., None], 3, axis=2))
 
 
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/">影像</x:xmpmeta>'.encode()
@@ -153,19 +163,6 @@ def jpeg_segments(data: bytes) -> list[tuple[int, bytes]]:
         segments.append((marker, data[place + 4 : place + 2 + length]))
         place += 2 + length
     return segments
-
-
-def png_chunks(data: bytes) -> list[tuple[bytes, bytes]]:
-    """Names and bodies of all chunks; every checksum holds and nothing is left over."""
-    chunks, place = [], 8
-    while place < len(data):
-        length, kind = struct.unpack_from(">I4s", data, place)
-        body = data[place + 8 : place + 8 + length]
-        assert struct.unpack_from(">I", data, place + 8 + length) == (zlib.crc32(kind + body),)
-        chunks.append((kind, body))
-        place += 12 + length
-    assert place == len(data)
-    return chunks
 
 
 def webp_chunks(data: bytes) -> dict[bytes, bytes]:
@@ -216,17 +213,16 @@ def test_png_has_profile_and_xmp_ahead_of_its_pixels(
     else:
         data = encode_png_16_bit(pixels, alpha, gray, profile, XMP)
     chunks = png_chunks(data)
-    stored_as_colour = dtype is np.uint16 and gray and with_alpha
     names = [kind for kind, _ in chunks]
-    assert names[: names.index(b"IDAT")] == [b"IHDR", *([] if stored_as_colour else [b"iCCP"]), b"iTXt"]
+    assert names[: names.index(b"IDAT")] == [b"IHDR", b"iCCP", b"iTXt"]
     assert dict(chunks)[b"iTXt"] == PNG_XMP + XMP
-    assert stored_as_colour or zlib.decompress(dict(chunks)[b"iCCP"].partition(b"\0")[2][1:]) == profile
+    assert zlib.decompress(dict(chunks)[b"iCCP"].partition(b"\0")[2][1:]) == profile
     photo, image = decode_photo(data), opened(data)
     read = photo.pixels if photo.fine is None else join_16_bit(photo.pixels, photo.fine)
     assert np.array_equal(read, pixels)
     assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
     assert image.info["xmp"] == XMP
-    assert image.info.get("icc_profile") == (None if stored_as_colour else profile)
+    assert image.info["icc_profile"] == profile
 
 
 @pytest.mark.parametrize("file_format", FORMATS)
@@ -237,9 +233,14 @@ def test_xmp_leaves_the_pixels_alone(portrait: UInt8, file_format: str) -> None:
     assert np.array_equal(np.asarray(without), np.asarray(with_xmp))
 
 
-def test_png_with_nothing_to_add_stays_as_it_is() -> None:
-    plain = encode_png_16_bit(noise(7, 4, 4, 3, dtype=np.uint16), None, False, None)
-    assert with_metadata(plain, None, None) == plain
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_png_with_nothing_to_add_has_pixels_alone(dtype: type[np.uint8 | np.uint16]) -> None:
+    pixels = noise(7, 4, 4, 3, dtype=dtype)
+    if dtype is np.uint8:
+        data = encode_photo(pixels, None, "png", 95, False, None)
+    else:
+        data = encode_png_16_bit(pixels, None, False, None)
+    assert {kind for kind, _ in png_chunks(data)} == {b"IHDR", b"IDAT", b"IEND"}
 
 
 WORDS = "Mill Lane 7, 52.5 N"

@@ -123,16 +123,19 @@ def test_alpha_rings_less_than_lanczos_would() -> None:
     assert (np.diff(enlarged[0].astype(int)) >= 0).all()
 
 
-@pytest.mark.parametrize(("width", "height"), [(1, 1), (56, 72), (112, 144), (13, 300)])
-def test_lower_bits_keep_shape_type_and_range(width: int, height: int) -> None:
-    fine = noise(6, 72, 56, 3).astype(np.int16) - 128
-    resized = resize_fine(fine, width, height)
-    assert resized.shape == (height, width, 3)
-    assert resized.dtype == np.int16
-    assert fine.min() <= resized.min() <= resized.max() <= fine.max()
+@pytest.mark.parametrize("scale", [1, 2, 4, 8])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (2, 9), (72, 56)])
+def test_lower_bits_of_some_rows_are_those_of_the_whole(height: int, width: int, scale: int) -> None:
+    fine = noise(6, height, width, 3).astype(np.int16) - 128
+    whole = cv2.resize(fine, (width * scale, height * scale), interpolation=cv2.INTER_LINEAR)
+    for step in (1, 3, 8, 13, 1000):
+        tops = range(0, len(whole), step)
+        parts = [resize_fine(fine, scale, top, min(top + step, len(whole))) for top in tops]
+        assert parts[0].dtype == np.int16
+        assert np.array_equal(np.concatenate(parts), whole)
 
 
 def test_same_size_is_the_same() -> None:
     alpha, fine = noise(7, 9, 11), noise(8, 9, 11, 3).astype(np.int16) - 128
     assert np.array_equal(resize_alpha(alpha, 11, 9), alpha)
-    assert np.array_equal(resize_fine(fine, 11, 9), fine)
+    assert np.array_equal(resize_fine(fine, 1, 0, 9), fine)

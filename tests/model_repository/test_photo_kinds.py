@@ -150,7 +150,7 @@ def test_gray_stays_gray_though_the_restorer_gives_colour(
     part = inside(found["box"], one)
     assert other[part].mean() < 0.9 * one[part].mean(), "the face was not restored"
     if output_format == "auto" and kind != "16 with alpha":
-        # One channel. OpenCV, which writes 16 bits, has no gray with alpha.
+        # One channel. Pillow shows 16-bit gray with alpha as colour.
         assert decode(tinted).mode in {"L", "LA", "I;16"}
 
 

@@ -1,14 +1,17 @@
 """``compose_image``: the last step puts the result together, encodes it and writes the report.
 
 It is a BLS step because of the tiles that ``upscale_background`` left: those that the faces do not cover after all are
-enlarged now. What works on pixels runs beside the event loop, a few photos at once.
+enlarged now. What works on pixels runs beside the event loop; of large photos, which take memory and seconds, a few at
+once, and small ones do not wait for them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -17,7 +20,7 @@ import numpy as np
 
 from ensemble.colour import drain_colour
 from ensemble.cover import is_covered, kept_region
-from ensemble.decode import join_16_bit
+from ensemble.deep import DeepCanvas
 from ensemble.encode import choose_format, encode_photo, encode_png_16_bit
 from ensemble.label import ai_label
 from ensemble.mask import FaceMask
@@ -27,7 +30,7 @@ from ensemble.paste import RestoredFaces
 from ensemble.photo import PhotoInfo, UInt8
 from ensemble.report import OutputInfo, build_report, reported_faces
 from ensemble.tile import Tile, TileGrid
-from ensemble.upscale import place_tile, resize_alpha, resize_fine
+from ensemble.upscale import place_tile, resize_alpha
 from limner.options import Options
 from limner.settings import get_settings
 from model_repository.bounded import run_bounded
@@ -48,7 +51,8 @@ class TritonPythonModel(AsyncStepModel):
         settings = get_settings()
         self.producer = settings.ai_label_producer if settings.ai_label else None
         self.in_flight = int(self.parameters["tiles_in_flight"])
-        self.at_once = asyncio.Semaphore(int(self.parameters["photos_at_once"]))
+        self.places = asyncio.Semaphore(int(self.parameters["large_photos_at_once"]))
+        self.large = int(self.parameters["large_photo_pixels"])
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch, options = Stopwatch(), read_options(request)
@@ -66,7 +70,8 @@ class TritonPythonModel(AsyncStepModel):
             canvas = canvas.copy()
         tiles = await self._enlarge_left_tiles(caller, canvas, left, upscaling["tiles"], faces)
         by_network = bool(len(faces)) or tiles is not None
-        async with self.at_once:
+        is_large = canvas.shape[0] * canvas.shape[1] >= self.large
+        async with self.places if is_large else contextlib.nullcontext():
             caller.refuse_if_gone()
             encoded, output = await asyncio.to_thread(
                 self._finish, request, canvas, photo, faces, options, by_network=by_network
@@ -145,20 +150,23 @@ class TritonPythonModel(AsyncStepModel):
     ) -> tuple[bytes, OutputInfo]:
         """Paste the faces, in place, and encode; label what a network had a part in."""
         info, icc_profile = PhotoInfo(**photo["info"]), base64.b64decode(photo["icc_profile"]) or None
-        alpha, lower = tensor(request, "ALPHA"), tensor(request, "FINE")
+        alpha, fine = tensor(request, "ALPHA"), tensor(request, "FINE")
         height, width = canvas.shape[:2]
-        fine = resize_fine(lower, width, height) if lower.size else None
-        faces.paste(canvas, fine)
+        file_format = choose_format(options.output_format, info.format, info.opaque)
+        deep = bool(fine.size) and file_format == "png"
+        masks: Iterable[FaceMask] = faces.masks(width, height)
+        if deep:
+            masks = list(masks)  # they are needed again
+        faces.paste(canvas, masks)
         if info.colourless:
             drain_colour(canvas)
-        file_format = choose_format(options.output_format, info.format, info.opaque)
         resized_alpha = resize_alpha(alpha, width, height) if alpha.size else None
         label = None
         if by_network and self.producer is not None:
             label = ai_label(blake2b(canvas.data, digest_size=16).hexdigest(), self.producer)
-        deep = fine is not None and file_format == "png"
-        if fine is not None and deep:
-            encoded = encode_png_16_bit(join_16_bit(canvas, fine), resized_alpha, info.gray, icc_profile, label)
+        if deep:
+            deep_canvas = DeepCanvas(canvas, np.zeros_like(fine) if faces.are_all else fine, options.scale, masks)
+            encoded = encode_png_16_bit(deep_canvas, resized_alpha, info.gray, icc_profile, label)
         else:
             encoded = encode_photo(canvas, resized_alpha, file_format, options.quality, info.gray, icc_profile, label)
         return encoded, OutputInfo(width, height, file_format, 16 if deep else 8, len(encoded))

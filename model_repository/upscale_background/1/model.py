@@ -38,7 +38,7 @@ class TritonPythonModel(AsyncStepModel):
         self.served = {entry.model: entry for entry in entries if entry.available}
         self.reasons = {entry.model: entry.reason for entry in entries if entry.reason}
         self.restores = bool(self.load_catalog().available("face_restorer"))
-        self.max_size, self.margin = (int(self.parameters[name]) for name in ("max_tile_size", "tile_margin"))
+        self.max_size, self.margin = int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"])
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.budget = Budget(int(self.parameters["auto_max_pixels"]), int(self.parameters["auto_max_pixels_int8"]))
 
