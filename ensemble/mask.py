@@ -25,6 +25,8 @@ _BORDER = 10
 """Pixels along the edges of an aligned face that are never pasted."""
 
 _BAND_PIXELS = 1 << 20
+_SQUARE_SIDE = 2048
+"""Pixels of the longer side of a face from which the weights of its square are kept shrunk."""
 
 
 @dataclass(frozen=True)
@@ -147,10 +149,20 @@ class FaceMask:
         return soft_mask(self.packed) if self.packed is not None else np.zeros((FACE_SIZE, FACE_SIZE), np.float32)
 
     @cached_property
+    def _shrunk(self) -> int:
+        """How many times smaller the weights of the square are kept: blurring a side of 8192 pixels takes a minute."""
+        return max(1, -(-max(self.region.size) // _SQUARE_SIDE))
+
+    @cached_property
     def _square(self) -> Float32:
-        """Weights of the whole square, its edges soft: float32 [h, w] of the face's region."""
-        whole = warp(np.ones((FACE_SIZE, FACE_SIZE), np.float32), self.way_back, self.region)
-        inner = np.asarray(cv2.erode(whole, np.ones((2 * self.scale, 2 * self.scale), np.uint8)), np.float32)
+        """Weights of the whole square, its edges soft: float32 [h, w] of the face's region, shrunk."""
+        factor = self._shrunk
+        region = self.region
+        small = Region(0, -(-(region.bottom - region.top) // factor), 0, -(-(region.right - region.left) // factor))
+        way = _shrink(self.way_back, region, factor)
+        whole = warp(np.ones((FACE_SIZE, FACE_SIZE), np.float32), way, small)
+        fray = max(1, 2 * self.scale // factor)
+        inner = np.asarray(cv2.erode(whole, np.ones((fray, fray), np.uint8)), np.float32)
         edge = int(float(inner.sum(dtype=np.float64)) ** 0.5) // 20
         if edge == 0:
             return inner
@@ -158,8 +170,21 @@ class FaceMask:
         return np.asarray(cv2.GaussianBlur(centre, (2 * edge + 1, 2 * edge + 1), 0), np.float32)
 
     def _of_square(self, region: Region) -> Float32:
+        factor = self._shrunk
+        if factor > 1:
+            middle = (factor - 1) / 2
+            back = np.array([[factor, 0, self.region.left + middle], [0, factor, self.region.top + middle]], np.float64)
+            return np.asarray(warp(self._square, back, region), np.float32)
         weights = np.zeros((region.bottom - region.top, region.right - region.left), np.float32)
         common = region.common(self.region)
         if not common.is_empty:
             weights[common.within(region).slices] = self._square[common.within(self.region).slices]
         return weights
+
+
+def _shrink(way_back: Float64, region: Region, factor: int) -> Float64:
+    """``way_back`` into a region that is shrunk: the middle of a block becomes the middle of a pixel."""
+    corner = np.array([[0, 0, region.left], [0, 0, region.top]], np.float64)
+    shrunk = (way_back - corner) / factor
+    shrunk[:, 2] -= (factor - 1) / (2 * factor)
+    return np.asarray(shrunk, np.float64)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ensemble import mask as mask_module
 from ensemble.align import FACE_SIZE, TEMPLATE, alignment, crop_face, resize_aligned, way_back
 from ensemble.mask import FaceMask, Region, pack_face, region_of, soft_mask
 from ensemble.paste import RestoredFaces, paste_face
@@ -158,6 +159,18 @@ def test_weight_of_a_part_is_a_part_of_the_weight(parsed: bool, ends_in_square: 
     part = Region(mask.region.top + 9, mask.region.top + 130, mask.region.left - 31, mask.region.right + 40)
     # OpenCV places pixels to 1/32.
     np.testing.assert_allclose(mask.weight(part), whole[part.slices], atol=0.03)
+
+
+def test_a_large_face_without_a_parser_has_the_same_soft_edges(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kept shrunk, since a large blur takes long."""
+    way = np.array([[4.2, 1.1, 300], [-1.1, 4.2, 900]])
+    part = Region(500, 2600, 0, 2500)
+    shrunk = FaceMask(None, way, 4, 3200, 3400).weight(part)
+    monkeypatch.setattr(mask_module, "_SQUARE_SIDE", 10_000)
+    whole = FaceMask(None, way, 4, 3200, 3400).weight(part)
+    assert shrunk.min() == 0
+    assert shrunk.max() == pytest.approx(1, abs=1e-5)
+    assert np.abs(shrunk - whole).max() < 0.03
 
 
 def test_a_face_that_ends_in_its_square_is_the_smaller_of_both_masks() -> None:
