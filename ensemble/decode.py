@@ -16,8 +16,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
+from ensemble.depth import join_16_bit, split_16_bit
 from ensemble.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
-from ensemble.photo import Int16, Photo, PhotoInfo, UInt8, UInt16
+from ensemble.photo import Photo, PhotoInfo, UInt8, UInt16
 from limner.errors import DamagedImage, TooManyPixels
 
 Scalar = TypeVar("Scalar", bound=np.generic)
@@ -100,9 +101,19 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
         orientation = _orientation(image)
         _scale_transparency(image, header.bit_depth)
         photo = _decode_16_bit(plain, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
-    colourless = not info.gray and is_colourless(photo.pixels, photo.alpha)
-    photo = replace(photo, info=replace(photo.info, colourless=colourless))
+    if not info.gray and is_colourless(photo.pixels, photo.alpha):
+        photo = _without_colour(photo)
     return orient_photo(photo, orientation)
+
+
+def _without_colour(photo: Photo) -> Photo:
+    """A black-and-white photo marked as such, its lower bits the same in each channel."""
+    photo = replace(photo, info=replace(photo.info, colourless=True))
+    if photo.fine is None:
+        return photo
+    gray = cv2.cvtColor(join_16_bit(photo.pixels, photo.fine), cv2.COLOR_RGB2GRAY)
+    pixels, fine = split_16_bit(np.repeat(np.asarray(gray, np.uint16)[..., None], 3, axis=2))
+    return replace(photo, pixels=pixels, fine=fine)
 
 
 def is_colourless(pixels: UInt8, alpha: UInt8 | None = None) -> bool:
@@ -168,19 +179,6 @@ def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
     alpha = None if alpha16 is None else split_16_bit(alpha16)[0]
     info = replace(info, bit_depth=16, opaque=alpha is None or bool(alpha.min() == 255))
     return Photo(pixels, alpha, fine, _icc_profile(image, info.gray), info)
-
-
-def split_16_bit(values: UInt16) -> tuple[UInt8, Int16]:
-    """uint16 values as ``(high, fine)`` with ``values == high * 257 + fine``; ``fine`` lies in -128..128."""
-    wide = values.astype(np.int32)
-    high = (wide + 128) // 257
-    return high.astype(np.uint8), (wide - high * 257).astype(np.int16)
-
-
-def join_16_bit(high: UInt8, fine: Int16) -> UInt16:
-    """Inverse of :func:`split_16_bit`; clipped to 0..65535."""
-    joined = high.astype(np.int32) * 257 + fine
-    return np.clip(joined, 0, 65535, out=joined).astype(np.uint16)
 
 
 def _orientation(image: Image.Image) -> int:

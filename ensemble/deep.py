@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from ensemble.decode import join_16_bit
+from ensemble.depth import join_16_bit
 from ensemble.mask import FaceMask, Region
 from ensemble.photo import Int16, UInt8, UInt16
 from ensemble.upscale import resize_fine

@@ -16,7 +16,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from ensemble.decode import MAX_PIXELS, decode_photo, join_16_bit, orient, split_16_bit
+from ensemble.decode import MAX_PIXELS, decode_photo, orient
+from ensemble.depth import join_16_bit, split_16_bit
 from ensemble.header import read_header
 from ensemble.photo import Photo, UInt8
 from limner.errors import DamagedImage, InputError, TooManyPixels
@@ -204,6 +205,17 @@ def test_one_coloured_pixel_makes_a_colour_photo(place: int) -> None:
     assert decode_photo(png(values)).info.colourless
     values[place, place] = (100, 103, 100)
     assert not decode_photo(png(values)).info.colourless
+
+
+def test_16_bits_that_differ_by_less_than_one_sees_become_gray() -> None:
+    values = np.repeat(noise(15, 9, 7, 1, dtype=np.uint16), 3, axis=2)
+    values[..., 2] ^= 255
+    photo = decode_photo(png(values))
+    assert photo.info.colourless
+    assert photo.fine is not None
+    deep = join_16_bit(photo.pixels, photo.fine)
+    assert (deep == deep[..., :1]).all()
+    assert np.abs(deep.astype(int) - values).max() <= 255
 
 
 def test_a_gray_file_is_gray_and_not_called_colourless() -> None:

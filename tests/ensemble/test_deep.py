@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from ensemble.align import FACE_SIZE
-from ensemble.decode import decode_photo, join_16_bit
+from ensemble.decode import decode_photo
 from ensemble.deep import DeepCanvas
+from ensemble.depth import join_16_bit
 from ensemble.encode import encode_png_16_bit
 from ensemble.mask import FaceMask, pack_face
 from ensemble.photo import Int16, UInt8, UInt16

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image, PngImagePlugin
 
-from ensemble.decode import decode_photo, join_16_bit
+from ensemble.decode import decode_photo
+from ensemble.depth import join_16_bit
 from ensemble.encode import choose_format, encode_photo, encode_png_16_bit
 from ensemble.photo import UInt8
 from tests.ensemble.files import exif, noise, opened, profile_for, rgb_profile, saved
