@@ -6,7 +6,8 @@ SHELL := /bin/sh
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-INSTALL := $(PIP) install --quiet --progress-bar on --require-hashes
+# Locks are complete, so nothing asks for dependencies: packages would name builds that overwrite those of serving.
+INSTALL := $(PIP) install --quiet --progress-bar on --no-deps --require-hashes
 
 # The first of these that runs, is 3.10 to 3.12 and can make environments; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
@@ -43,15 +44,17 @@ format: $(VENV)/.test
 upstream: $(VENV)/.test
 	@$(BIN)/python -m tests.upstream.install
 
-# Locks follow pyproject.toml; run after a change there.
+# Locks follow pyproject.toml; run after a change there. opencv-python has the files of opencv-python-headless, and
+# needs libGL, which servers lack; onnxruntime those of onnxruntime-gpu. Serving has installed the right one of each.
 lock: $(VENV)/.serve
 	$(PIP) install --quiet uv==0.13.9
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
 	--no-annotate pyproject.toml"; \
 	$$compile -o requirements/serve.txt; \
 	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
-	$$compile --extra export -o requirements/export.txt; \
-	$$compile --extra export --extra test -o requirements/test.txt
+	theirs="--no-emit-package opencv-python --no-emit-package onnxruntime"; \
+	$$compile $$theirs --extra export -o requirements/export.txt; \
+	$$compile $$theirs --extra export --extra test -o requirements/test.txt
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Limner needs Python 3.10, 3.11 or 3.12 with venv. On Debian or Ubuntu:" \

@@ -51,7 +51,7 @@ def pull(names: tuple[str, ...], accept_licence: bool) -> None:
     if names:
         wanted = [weight for name in names for weight in weight_files(name)]
     else:
-        wanted = [weight for spec in MODELS if spec.by_default for weight in spec.files]
+        wanted = [weight for spec in MODELS if spec.by_default for weight in spec.files[:1]]
     for weight in wanted:
         if weight.on_request and not accept_licence:
             raise WeightsError(

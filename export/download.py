@@ -6,6 +6,10 @@ of it is kept when a connection breaks, also from one run to the next, and conti
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO
@@ -63,17 +67,25 @@ class Downloader:
         target = self._folder / weight.file
         if self._offline:
             raise DownloadFailed(f"{weight.file} is not in LIMNER_WEIGHTS, and LIMNER_OFFLINE forbids to download it.")
+        try:
+            with _alone(target):
+                # Another process may have fetched it while this one waited.
+                if target.is_file() and sha256_of(target) == weight.sha256:
+                    return target
+                return self._fetch(weight, target)
+        except OSError as error:
+            raise DownloadFailed(
+                f"{weight.file} could not be written ({error.strerror}). Free {weight.size / 1e6:.0f} MB, "
+                "or set LIMNER_WEIGHTS to a folder with room."
+            ) from None
+
+    def _fetch(self, weight: WeightFile, target: Path) -> Path:
         reasons = []
         for url in (*(f"{base}/{weight.file}" for base in self._mirrors), *weight.urls):
             try:
                 self._fetch_from(url, weight, target)
             except (HostUnreachable, _Interrupted, _WrongContent) as error:
                 reasons.append(str(error))
-            except OSError as error:
-                raise DownloadFailed(
-                    f"{weight.file} could not be written ({error.strerror}). Free {weight.size / 1e6:.0f} MB, "
-                    "or set LIMNER_WEIGHTS to a folder with room."
-                ) from None
             else:
                 return target
         raise DownloadFailed(
@@ -131,6 +143,18 @@ class Downloader:
             raise _WrongContent(f"{_host(url)} gave a larger file")
         if there < weight.size:
             raise _Interrupted(f"{_host(url)} gave only {there} of {weight.size} bytes")
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    """Let one process at a time write into the folder of ``target``: two would write into the same part file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 class PartFile:

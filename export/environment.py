@@ -1,7 +1,8 @@
 """Installs what exporting needs and serving does not: PyTorch and the extra ``export``.
 
-The plain PyTorch package for Linux brings gigabytes of CUDA libraries. On a machine without a GPU they are kept off:
-what would be installed is looked at first, and where it includes them a CPU build is installed instead.
+The plain PyTorch package for Linux brings gigabytes of CUDA libraries. Exporting runs on the CPU, so they are kept off:
+what would be installed is looked at first, and where it includes them a CPU build is installed instead. On a machine
+with a GPU they would overwrite libraries that ONNX Runtime was installed with.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from pathlib import Path
 
 from export.progress import Reporter
 from limner.errors import ExportError
-from limner.gpu import has_gpu
 from limner.settings import PROJECT_ROOT
 
 TORCH = "torch==2.13.0"
@@ -38,18 +38,19 @@ def ensure_export_packages(reporter: Reporter) -> None:
         if not LOCK.is_file():
             raise ExportError(f"requirements/{LOCK.name} is missing; run this from a checkout of Limner.")
         with reporter.step("Installing the packages that exporting needs"):
-            _pip(sys.executable, "install", "--require-hashes", "-r", str(LOCK))
+            # The lock is complete but for what serving has; packages would ask for other builds of that by name.
+            _pip(sys.executable, "install", "--no-deps", "--require-hashes", "-r", str(LOCK))
     invalidate_caches()
 
 
 def install_torch(python: str, reporter: Reporter) -> None:
-    """Install PyTorch into the environment of ``python``, without CUDA where there is no GPU.
+    """Install PyTorch into the environment of ``python``, without CUDA.
 
     Raises:
         ExportError: where it cannot be installed, or only with CUDA packages.
     """
     with reporter.step("Installing PyTorch, which only exporting needs"):
-        if brings_cuda(_resolution(python)) and not has_gpu():
+        if brings_cuda(_resolution(python)):
             _install_cpu_build(python)
         else:
             _pip(python, "install", TORCH)

@@ -16,6 +16,14 @@ from limner import __version__
 
 _HERE = Path(__file__).parent
 _SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/forms.py", "precision/value_names.py")
+_READERS = (
+    "checkpoint.py",
+    "blend.py",
+    "published_onnx.py",
+    "ncnn.py",
+    "packaged_realesrgan.py",
+    "packaged_retinaface.py",
+)
 _PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
     "fp32": ("openvino_ir.py",),
     "fp16": ("fp16.py", "half.py", "gate.py", "samples.py", "degrade.py"),
@@ -26,7 +34,7 @@ _PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
 _PLAN_SOURCES = ("precision/tensorrt.py", "tensorrt_profiles.py")
 _TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
 
-TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf")
+TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf", "scikit-image", "opencv-python-headless")
 
 
 def fingerprint(spec: ModelSpec, source: Source, precision: Precision, *, plan: bool = False) -> str:
@@ -64,7 +72,7 @@ def _code_digest(architecture: str, precision: Precision) -> str:
     registered = ARCHITECTURES[architecture]
     files = [
         *(_HERE / "architectures" / f"{name}.py" for name in (registered.module, *registered.parts)),
-        *(_HERE / name for name in _SHARED_SOURCES),
+        *(_HERE / name for name in (*_SHARED_SOURCES, *_READERS)),
         *(_HERE / "precision" / name for name in _PRECISION_SOURCES[precision]),
     ]
     return _digest(files)

@@ -1,4 +1,4 @@
-"""sha256 of files, remembered by size and modification time, so that an unchanged file is read once."""
+"""sha256 of files, remembered by size and times, so that an unchanged file is read once."""
 
 from __future__ import annotations
 
@@ -32,11 +32,14 @@ class HashMemory:
             self._known = {}
 
     def sha256(self, path: Path) -> str:
-        """The sha256 of ``path``, from memory where its size and modification time are unchanged."""
+        """The sha256 of ``path``, from memory where its size and times are unchanged.
+
+        The time of the last change of the inode counts too: the one of the content can be set by anybody.
+        """
         stat = path.stat()
-        stamp = [stat.st_size, stat.st_mtime_ns]
+        stamp = [stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
         remembered = self._known.get(str(path.resolve()))
-        if isinstance(remembered, list) and remembered[:2] == stamp and isinstance(remembered[-1], str):
+        if isinstance(remembered, list) and remembered[:-1] == stamp and isinstance(remembered[-1], str):
             return remembered[-1]
         digest = sha256_of(path)
         self._known[str(path.resolve())] = [*stamp, digest]

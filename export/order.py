@@ -131,4 +131,4 @@ def _source(order: Order, item: Item, settings: Settings, finder: WeightsFinder,
         return packaged or seeded(weight, order.seed)
     if order.given is not None:
         return given_file(order.given, item.spec.files, weight, HashMemory(settings.data / HASHES_FILE))
-    return finder.obtain(item.spec, downloads, only=item.weight)
+    return replace(finder.obtain(item.spec, downloads, only=item.weight), chosen=item.weight is not None)

@@ -6,6 +6,7 @@ A run in which everything is current reads a few small files and imports neither
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from export.catalogue import build_catalog
 from export.download import Downloader
@@ -20,7 +21,7 @@ from export.sources import Source
 from export.store import ModelStore
 from export.weights import WeightsFinder, with_denoise
 from limner.catalog import Catalog
-from limner.errors import ChecksumMismatch, WeightsError
+from limner.errors import CheckpointMismatch, ChecksumMismatch, WeightsError
 from limner.settings import Settings
 
 
@@ -76,7 +77,14 @@ def _bring_up_to_date(
                 problems[spec.name] = error.message
                 reporter.line(f"{spec.name} is switched off: {error.message}")
                 continue
-            export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
+            try:
+                export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
+            except CheckpointMismatch as error:
+                if source.kind != "official":
+                    raise
+                # The published bytes are right, so the fault is Limner's; the other roles need not suffer for it.
+                problems[spec.name] = error.message
+                reporter.line(f"{spec.name} is switched off: {error.message}")
     return problems
 
 
@@ -94,7 +102,8 @@ def _obtain(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, downloads
     if exported is not None and exported.kind == "given":
         return finder.given_again(exported)
     if exported is None or exported.second is None:
-        return finder.obtain(spec, downloads)
+        only = weight_file(exported.file) if exported is not None and exported.chosen else None
+        return replace(finder.obtain(spec, downloads, only=only), chosen=only is not None)
     return with_denoise(
         weight_file(exported.file), exported.denoise, lambda weight: finder.obtain(spec, downloads, only=weight)
     )
@@ -129,11 +138,14 @@ def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, setti
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:
     """What the model should be made of, without a look at the network; None where that takes one.
 
-    A checkpoint that was given by hand stays, and so does a blend that was asked for. So does the export of a published
-    file that was deleted since, and that of a package that is not installed any more: serving needs neither.
+    A checkpoint that was given by hand stays, and so do a blend and a file that were asked for. So does the export of a
+    published file that was deleted since, and that of a package that is not installed any more: serving needs neither.
     """
     if exported.kind == "given" or exported.second is not None:
         return exported
+    if exported.chosen:
+        found = finder.on_disk(weight_file(exported.file))
+        return replace(found, chosen=True) if found is not None else exported
     for weight in spec.files:
         if (found := finder.on_disk(weight)) is not None:
             return found

@@ -36,6 +36,7 @@ class Source:
         seed: of seeded weights.
         second: what these weights are blended with, as ``export.blend`` says.
         denoise: the share of these weights in the blend, 0 to 1; the rest is the second's.
+        chosen: whether somebody asked for ``file`` by its name; a better one on disk does not take its place then.
     """
 
     kind: Kind
@@ -47,6 +48,7 @@ class Source:
     seed: int = 0
     second: Source | None = None
     denoise: float = 1.0
+    chosen: bool = False
 
     @property
     def custom(self) -> bool:

@@ -35,7 +35,7 @@ class WeightsFinder:
         path = self._settings.weights_dir / weight.file
         if not path.is_file():
             return None
-        digest = self._hashes.sha256(path)
+        digest = _digest(self._hashes, path)
         if digest == weight.sha256:
             return Source("official", weight.file, digest, weight.file, path=str(path))
         if self._settings.custom_weights:
@@ -111,6 +111,15 @@ class WeightsFinder:
         return given_file(Path(exported.path), (weight,), weight, self._hashes)
 
 
+def _digest(hashes: HashMemory, path: Path) -> str:
+    try:
+        return hashes.sha256(path)
+    except OSError as error:
+        raise WeightsError(
+            f"{path.name} cannot be read ({error.strerror}). Give this user the right to read it, or delete it."
+        ) from None
+
+
 def _check_consent(weight: WeightFile) -> None:
     if weight.on_request:
         raise WeightsError(
@@ -133,7 +142,7 @@ def given_file(path: Path, files: Sequence[WeightFile], default: WeightFile, has
     """
     if not path.is_file():
         raise WeightsError(f"{path.name} does not exist or is no file. Give the path of a checkpoint.")
-    digest = hashes.sha256(path)
+    digest = _digest(hashes, path)
     for weight in files:
         if digest == weight.sha256:
             return Source("official", path.name, digest, weight.file, path=str(path.resolve()))

@@ -22,7 +22,7 @@ def channels_of(state: Mapping[str, Tensor], key: str, origin: str) -> tuple[int
         CheckpointMismatch: where ``key`` is missing or is no convolution weight.
     """
     weight = state.get(key)
-    if weight is None or weight.ndim != 4:
+    if weight is None or weight.ndim != 4 or 0 in weight.shape:
         raise CheckpointMismatch(
             f"{origin} holds weights of another network: {key} is missing or has another shape. "
             "Put the file that belongs to this model in its place."
@@ -56,6 +56,9 @@ def load_strictly(network: Network, state: Mapping[str, Tensor], origin: str) ->
                 f"{origin} does not fit {type(network).__name__}: it {what} {listed}. "
                 "Put the file that belongs to this model in its place."
             )
+    broken = next((key for key in wanted if key in state and not bool(torch.isfinite(state[key]).all())), None)
+    if broken is not None:
+        raise CheckpointMismatch(f"{origin} holds infinite numbers or NaN in {broken}. Take an earlier checkpoint.")
     network.load_state_dict({key: value.to(torch.float32) for key, value in state.items()}, strict=False)
     return network.eval()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,40 @@ def test_code_is_refused_and_not_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointMismatch, match=r"bare\.pth"):
         load_checkpoint(tmp_path / "bare.pth", KEYS)
     assert not witness.exists()
+
+
+def test_packed_file_is_refused_before_it_unpacks(tmp_path: Path) -> None:
+    torch.save({"weight": torch.zeros(20_000_000)}, tmp_path / "net.pth")
+    with (
+        zipfile.ZipFile(tmp_path / "net.pth") as plain,
+        zipfile.ZipFile(tmp_path / "bomb.pth", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for item in plain.infolist():
+            packed.writestr(item.filename, plain.read(item))
+    assert (tmp_path / "bomb.pth").stat().st_size < 500_000
+    with pytest.raises(CheckpointMismatch, match=r"bomb\.pth is packed"):
+        load_checkpoint(tmp_path / "bomb.pth", KEYS)
+
+
+def test_a_view_of_one_value_that_claims_millions_is_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(1).expand(64, 10**8, 3, 3)}, tmp_path / "net.pth")
+    with pytest.raises(CheckpointMismatch, match=r"net\.pth claims more values of 'weight'"):
+        load_checkpoint(tmp_path / "net.pth", KEYS)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_diverged_checkpoint_is_named(value: float) -> None:
+    state = rrdbnet.seeded_state(0, {"num_feat": 8, "num_block": 1, "num_grow_ch": 4})
+    state["body.0.rdb1.conv1.weight"][0, 0, 0, 0] = value
+    with pytest.raises(CheckpointMismatch, match=r"mine\.pth holds infinite numbers or NaN in body\.0\.rdb1"):
+        rrdbnet.build(state, "mine.pth")
+
+
+def test_an_empty_weight_is_another_network() -> None:
+    state = rrdbnet.seeded_state(0, {"num_feat": 8, "num_block": 1, "num_grow_ch": 4})
+    state["conv_last.weight"] = torch.zeros(0, 8, 3, 3)
+    with pytest.raises(CheckpointMismatch, match="mine"):
+        rrdbnet.build(state, "mine.pth")
 
 
 @pytest.mark.parametrize("keep", [0, 1, 100, 0.5, 0.99])

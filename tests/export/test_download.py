@@ -7,6 +7,7 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_whole_file(server, fetch, said) -> None:
     assert path.read_bytes() == CONTENT
     assert leftovers(path) == []
     assert "net.pth: 3 of 3 MB" in said.getvalue()
+
+
+def test_two_at_once_fetch_it_once_between_them(server, fetch) -> None:
+    weight = published(f"{server.url}/net.pth")
+    with ThreadPoolExecutor(4) as pool:
+        paths = list(pool.map(lambda _: fetch(weight), range(4)))
+    assert len(set(paths)) == 1
+    assert paths[0].read_bytes() == CONTENT
+    assert leftovers(paths[0]) == []
 
 
 def test_dropped_connections_are_continued(server, fetch) -> None:
@@ -121,7 +131,7 @@ def test_missing_page_falls_through_to_the_next(server, fetch) -> None:
         weight = published(f"{missing.url}/net.pth", f"{server.url}/net.pth")
         assert fetch(weight).read_bytes() == CONTENT
         with pytest.raises(DownloadFailed, match="answered 404"):
-            fetch(published(f"{missing.url}/net.pth"))
+            fetch(published(f"{missing.url}/other.pth", file="other.pth"))
 
 
 def test_mirror_comes_first(server, fetch) -> None:

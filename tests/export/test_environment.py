@@ -1,4 +1,4 @@
-"""Installing PyTorch: never CUDA packages on a machine without a GPU. pip itself is played here."""
+"""Installing PyTorch: never CUDA packages. pip itself is played here."""
 
 from __future__ import annotations
 
@@ -30,9 +30,8 @@ class FakePip:
 
 @pytest.fixture
 def play(monkeypatch: pytest.MonkeyPatch):
-    def start(pip: FakePip, *, gpu: bool = False, installed: dict[str, str] | None = None) -> FakePip:
+    def start(pip: FakePip, *, installed: dict[str, str] | None = None) -> FakePip:
         monkeypatch.setattr(environment, "_run", pip)
-        monkeypatch.setattr(environment, "has_gpu", lambda: gpu)
         if installed is not None:
             monkeypatch.setattr(environment, "_installed", installed.get)
         return pip
@@ -61,7 +60,7 @@ def test_cpu_build_where_the_index_has_one(play, reporter) -> None:
     assert pip.commands[1].endswith(f"install --quiet --disable-pip-version-check --no-input {TORCH}")
 
 
-def test_cuda_is_kept_off_a_machine_without_gpu(play, reporter) -> None:
+def test_cuda_is_kept_off(play, reporter) -> None:
     pip = play(FakePip("torch", "nvidia-cublas", "triton"))
     install_torch("/python", reporter)
     assert not any(
@@ -70,13 +69,6 @@ def test_cuda_is_kept_off_a_machine_without_gpu(play, reporter) -> None:
     assert UV in pip.commands[1]
     assert "--target" in pip.commands[1]
     assert pip.commands[2].endswith(f"pip install --quiet --python /python --torch-backend cpu {TORCH}")
-
-
-def test_cuda_is_wanted_on_a_machine_with_gpu(play, reporter) -> None:
-    pip = play(FakePip("torch", "nvidia-cublas"), gpu=True)
-    install_torch("/python", reporter)
-    assert pip.commands[-1].endswith(TORCH)
-    assert UV not in " ".join(pip.commands)
 
 
 def test_nothing_missing_runs_nothing(play, reporter) -> None:
@@ -89,7 +81,7 @@ def test_missing_extra_is_installed_from_the_lock(play, reporter) -> None:
     pip = play(FakePip(), installed={"torch": "2.13.0"})
     ensure_export_packages(reporter)
     assert len(pip.commands) == 1
-    assert f"--require-hashes -r {environment.LOCK}" in pip.commands[0]
+    assert f"--no-deps --require-hashes -r {environment.LOCK}" in pip.commands[0]
 
 
 def test_another_torch_is_replaced(play, reporter) -> None:
@@ -109,3 +101,12 @@ def test_lock_holds_what_is_needed() -> None:
     lock = environment.LOCK.read_text("utf-8")
     assert all(f"{name}==" in lock for name in environment.NEEDED)
     assert "nvidia-cublas" not in lock
+
+
+@pytest.mark.parametrize("name", ["export.txt", "test.txt"])
+def test_locks_overwrite_nothing_that_serving_has(name: str) -> None:
+    """opencv-python needs libGL and has the files of the headless build; onnxruntime has those of onnxruntime-gpu."""
+    lines = environment.LOCK.with_name(name).read_text("utf-8").splitlines()
+    names = {line.partition("==")[0] for line in lines if "==" in line}
+    assert {"opencv-python-headless", "numpy"} <= names
+    assert names.isdisjoint({"opencv-python", "opencv-contrib-python", "onnxruntime", "onnxruntime-gpu"})

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -181,3 +184,26 @@ def test_own_checkpoint_that_fits_no_network(make_settings, reporter, x4plus_fil
     with pytest.raises(CheckpointMismatch, match=r"RealESRGAN_x4plus\.pth .*Put the file that belongs to this model"):
         _export(x4plus_file, make_settings(), reporter, tmp_path / "out")
     assert not (tmp_path / "out" / "retinaface").exists()
+
+
+def test_a_file_that_cannot_be_read_is_named(make_settings, mobilenet_file: Path, monkeypatch) -> None:
+    settings = make_settings()
+    settings.weights_dir.mkdir(parents=True)
+    shutil.copy(mobilenet_file, settings.weights_dir / mobilenet_file.name)
+
+    def refuse(*_: object) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(HashMemory, "sha256", refuse)
+    with pytest.raises(WeightsError, match=rf"{mobilenet_file.name} cannot be read \(Permission denied\)"):
+        WeightsFinder(settings).on_disk(weight_file(mobilenet_file.name))
+
+
+def test_a_changed_file_is_hashed_again_though_its_time_was_put_back(tmp_path: Path) -> None:
+    path, memory = tmp_path / "net.pth", HashMemory(tmp_path / "hashes.json")
+    path.write_bytes(b"one")
+    stat = path.stat()
+    first = memory.sha256(path)
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert memory.sha256(path) == hashlib.sha256(b"two").hexdigest() != first

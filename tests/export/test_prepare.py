@@ -24,6 +24,7 @@ from export.precision.forms import ONNX_FILE
 from export.prepare import prepare
 from export.progress import Reporter
 from export.registry import weight_file
+from export.sources import Source
 from export.store import ModelStore
 from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import CheckpointMismatch, ChecksumMismatch, SettingsError
@@ -91,6 +92,40 @@ def test_current_is_left_alone(exported: Settings, exports) -> None:
     prepare(exported, models=["retinaface"])
     assert exports == []
     assert before == {path: path.stat().st_mtime_ns for path in before}
+
+
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_file_that_was_asked_for_by_name_is_not_replaced_by_a_better_one(
+    exported: Settings, exports, mobilenet_file: Path, chosen: bool
+) -> None:
+    settings = exported.model_copy(update={"custom_weights": True})
+    put(settings, mobilenet_file, "detection_Resnet50_Final.pth")
+    path = settings.models_dir / "retinaface" / MANIFEST_FILE
+    manifest = json.loads(path.read_text())
+    manifest["source"]["chosen"] = chosen
+    path.write_text(json.dumps(manifest))
+    prepare(settings, models=["retinaface"])
+    assert exports == ([] if chosen else ["retinaface from detection_Resnet50_Final.pth"])
+
+
+@pytest.mark.parametrize("kind", ["official", "custom"])
+def test_a_published_file_that_does_not_fit_switches_only_its_role_off(
+    make_settings, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """The bytes are the published ones, so the fault is ours; somebody's own file is an error."""
+
+    def refuse(store, spec, source, precision, reporter) -> None:
+        raise CheckpointMismatch("It does not fit.")
+
+    source = Source(kind, DETECTOR, "0" * 64, DETECTOR)  # type: ignore[arg-type]
+    monkeypatch.setattr(export.prepare, "_obtain", lambda *_: source)
+    monkeypatch.setattr(export.prepare, "export_into", refuse)
+    if kind == "official":
+        catalog = prepare(make_settings(), models=["retinaface"])
+        assert catalog.reason("detector") == "It does not fit."
+    else:
+        with pytest.raises(CheckpointMismatch):
+            prepare(make_settings(), models=["retinaface"])
 
 
 def test_current_run_is_quick_and_without_pytorch(exported: Settings) -> None:
