@@ -66,10 +66,16 @@ def _line(number: int, face: Report) -> str:
 
 
 def _facts(name: str, value: object) -> Iterator[str]:
-    """What is measured of a face depends on the models that are there; whatever it is, it is told in its own words."""
+    """What is measured of a face depends on the models that are there; whatever it is, it is told in its own words.
+
+    What lies deeper bears both names: there is a ``sharpness_score`` of the result and one ``before``.
+    """
     if isinstance(value, Mapping):
         for inner, measured in value.items():
-            yield from _facts(inner, measured)
+            yield from _facts(inner if name in _MEASURED else f"{name}.{inner}", measured)
+    elif isinstance(value, list):
+        if value:
+            yield f"{name} {' '.join(map(str, value))}"
     elif isinstance(value, float):
         yield f"{name} {value:.3g}"
     elif value is not None:

@@ -8,15 +8,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from cli.faces import FACE_FOLDERS, face_files, face_name
+from ensemble.decode import decode_photo
 from gateway.filenames import EXTENSIONS
 from gateway.triton import Enhanced, EnhancedFaces
 from limner.errors import InvalidOption
 
 _FORMAT_OF_SUFFIX = {".jpg": "jpeg", ".jpeg": "jpeg", ".png": "png", ".webp": "webp"}
 _GAP = 8
+_ANY_SIZE = 1 << 62
 _NAMED = 5
 """How many files that are passed over are named."""
 
@@ -83,13 +85,14 @@ class OutputPlan:
 
         Photos of the same name get numbers, and an ending never lies.
         """
-        extension = f".{EXTENSIONS[file_format]}"
+        extension, stem = f".{EXTENSIONS[file_format]}", photo.stem
         if self.file is not None:
-            fits = _FORMAT_OF_SUFFIX.get(self.file.suffix.lower()) == file_format
-            return Place(self.file if fits else self.file.with_suffix(extension), photo.stem)
-        name, number = photo.stem, 2
+            if file_format == self.file_format:
+                return Place(self.file, photo.stem)
+            stem = self.file.stem  # the result of a.png that was to be a.jpg must not replace a.png
+        name, number = stem, 2
         while not self._claim(place := Place(self.folder / f"{name}{self.ending}{extension}", name)):
-            name, number = f"{photo.stem}_{number}", number + 1
+            name, number = f"{stem}_{number}", number + 1
         return place
 
     def files(self, place: Place, before: bytes, enhanced: Enhanced) -> Iterator[tuple[Path, bytes]]:
@@ -134,7 +137,7 @@ def plan_outputs(
         raise InvalidOption(f"{output} is one file, but --folders writes several. Name a folder with -o.")
     if len(photos) > 1:
         raise InvalidOption(f"{output} is one file, but there are {len(photos)} photos. Name a folder with -o.")
-    return OutputPlan(output, output.parent, ending, sheets=sheets, file_format=file_format)
+    return OutputPlan(output, output.parent, sheets=sheets, file_format=file_format, photos=originals)
 
 
 def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
@@ -162,12 +165,11 @@ def write_together(files: Iterable[tuple[Path, bytes]]) -> None:
 
 def comparison_sheet(before: bytes, after: bytes) -> bytes:
     """A PNG with the input, enlarged without any sharpening, on the left and the result on the right."""
-    with Image.open(io.BytesIO(before)) as opened, Image.open(io.BytesIO(after)) as enhanced:
-        result = enhanced.convert("RGB")
-        source = ImageOps.exif_transpose(opened).convert("RGB").resize(result.size, Image.Resampling.BICUBIC)
-        sheet = Image.new("RGB", (2 * result.width + _GAP, result.height), "white")
-        sheet.paste(source, (0, 0))
-        sheet.paste(result, (result.width + _GAP, 0))
+    # Read as the server reads them: Pillow alone shows 16-bit gray white, and refuses a good photo for odd metadata.
+    source, result = (Image.fromarray(decode_photo(data, _ANY_SIZE).pixels) for data in (before, after))
+    sheet = Image.new("RGB", (2 * result.width + _GAP, result.height), "white")
+    sheet.paste(source.resize(result.size, Image.Resampling.BICUBIC), (0, 0))
+    sheet.paste(result, (result.width + _GAP, 0))
     target = io.BytesIO()
     sheet.save(target, "PNG")
     return target.getvalue()

@@ -44,6 +44,7 @@ class DeepCanvas:
         for mask in self._masks:
             common = mask.region.common(window)
             if common.is_empty:
+                mask.forget()  # bands go from top to bottom; of hundreds of faces few meet one
                 continue
             part = common.within(window).slices
             # Whole rows of the face: so its weights are, to the last bit, those that it was pasted with.

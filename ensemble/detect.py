@@ -60,14 +60,15 @@ NO_FACES = Faces(np.zeros((0, 4), np.float32), np.zeros(0, np.float32), np.zeros
 
 
 def select_faces(boxes: Float32, scores: Float32, landmarks: Float32) -> Faces:
-    """Threshold, suppress overlaps, drop the tiniest.
+    """Threshold, suppress overlaps, drop the tiniest; and what is not finite, as networks in FP16 may give it.
 
     Args:
         boxes: float32 [K, 4], candidates in any order.
         scores: float32 [K].
         landmarks: float32 [K, 10], x, y pairs.
     """
-    sure = np.flatnonzero(scores > SCORE_THRESHOLD)
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(landmarks).all(axis=1)
+    sure = np.flatnonzero((scores > SCORE_THRESHOLD) & finite)
     order = sure[np.argsort(-scores[sure], kind="stable")]
     order = order[suppress_overlaps(boxes[order], NMS_IOU)]
     points = landmarks[order].reshape(-1, 5, 2)

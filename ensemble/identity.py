@@ -82,8 +82,10 @@ def blend(restored: UInt8, cropped: UInt8, share: float) -> UInt8:
 
 
 def likeness(embeddings: Float32, of: Float32) -> Float64:
-    """Of each embedding float32 [N, 128] to one, float32 [128]: float64 [N] in -1..1."""
-    return np.clip(embeddings.astype(np.float64) @ of.astype(np.float64), -1.0, 1.0)
+    """Of each embedding float32 [N, 128] to one, float32 [128]: float64 [N] in -1..1; -1 where one is not finite."""
+    with np.errstate(invalid="ignore"):
+        products = embeddings.astype(np.float64) @ of.astype(np.float64)
+    return np.clip(np.where(np.isfinite(products), products, -1.0), -1.0, 1.0)
 
 
 def judge(likenesses: Float64, threshold: float) -> Verdict:

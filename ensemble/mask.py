@@ -144,6 +144,11 @@ class FaceMask:
         parsed = np.asarray(warp(self._soft, self.way_back, region), np.float32)
         return np.minimum(parsed, self._of_square(region)) if self.ends_in_square else parsed
 
+    def forget(self) -> None:
+        """Give up the weights that are kept, 1 MiB and up to 16 more; they are made anew where they are asked for."""
+        for kept in ("_soft", "_square"):
+            self.__dict__.pop(kept, None)
+
     @cached_property
     def _soft(self) -> Float32:
         return soft_mask(self.packed) if self.packed is not None else np.zeros((FACE_SIZE, FACE_SIZE), np.float32)

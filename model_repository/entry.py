@@ -24,6 +24,7 @@ _LOOK_SECONDS = 0.2
 class EntryModel(AsyncStepModel):
     """A photo to the outputs of the ensemble; ``outputs`` gives the ensemble's name for each."""
 
+    most: ClassVar[int | None] = 64
     outputs: ClassVar[Mapping[str, str]]
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:

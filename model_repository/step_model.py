@@ -15,19 +15,21 @@ import time
 import traceback
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
 from limner.catalog import CATALOG_FILE, Catalog
-from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError
+from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError, QueueFull
 from limner.options import Options, parse_options
 from limner.triton_messages import from_triton
 from model_repository.cancellation import PARAMETER, is_raised, token_of
 
 Array = npt.NDArray[Any]
+
+_GONE = "The request was cancelled by its sender."
 
 logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(levelname)s %(name)s %(message)s")
 
@@ -83,8 +85,12 @@ class StepModel(_Model, ABC):
 class AsyncStepModel(_Model, ABC):
     """Base of the models that wait for others (BLS): one instance works on many requests at once.
 
-    ``execute`` returns at once; every request is answered by a task of its own through its response sender.
+    ``execute`` returns at once; every request is answered by a task of its own through its response sender. So Triton's
+    own queue never fills.
     """
+
+    most: ClassVar[int | None] = None
+    """Requests at work at once; a further one is refused. None leaves the bound to whoever asks this model."""
 
     def initialize(self, args: dict[str, str]) -> None:
         self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
@@ -92,6 +98,10 @@ class AsyncStepModel(_Model, ABC):
 
     async def execute(self, requests: list[Any]) -> None:
         for request in requests:
+            if self.most is not None and len(self._tasks) >= self.most:
+                refusal = self.failure(QueueFull(f"{self.most} photos are at work. Send this one again in a while."))
+                request.get_response_sender().send(refusal, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+                continue
             task = asyncio.get_running_loop().create_task(self._serve(request))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -144,7 +154,12 @@ class Caller:
     def refuse_if_gone(self) -> None:
         """Raise :class:`Cancelled` where nobody waits any more."""
         if self.is_gone():
-            raise Cancelled("The request was cancelled by its sender.")
+            raise Cancelled(_GONE)
+
+    def refuse_if_flagged(self) -> None:
+        """The same by the flag alone: for threads, which do not ask Triton."""
+        if is_raised(self._token):
+            raise Cancelled(_GONE)
 
 
 def tensor(request: Any, name: str) -> Array:

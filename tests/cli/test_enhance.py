@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import subprocess
@@ -9,9 +10,11 @@ import sys
 from pathlib import Path
 
 import click
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cli.enhance_command import enhance
 from cli.outputs import comparison_sheet, plan_outputs
@@ -170,3 +173,15 @@ def test_sheet_shows_both_at_the_size_of_the_result(portrait: UInt8, tmp_path: P
     )
     with Image.open(tmp_path / "sheet.png") as sheet, Image.open(tmp_path / "b.png") as after:
         assert sheet.crop((188, 0, 368, 200)).tobytes() == after.tobytes()
+
+
+def test_sheet_shows_what_the_server_saw(tmp_path: Path) -> None:
+    """16-bit gray, which Pillow alone shows white; and text in the file that Pillow alone refuses."""
+    deep = cv2.imencode(".png", np.full((8, 8), 40_000, np.uint16))[1].tobytes()
+    text = PngImagePlugin.PngInfo()
+    text.add_text("note", "x" * 3_000_000, zip=True)
+    target = io.BytesIO()
+    Image.new("RGB", (8, 8), (10, 200, 30)).save(target, "PNG", pnginfo=text)
+    for before, expected in ((deep, (156, 156, 156)), (target.getvalue(), (10, 200, 30))):
+        with Image.open(io.BytesIO(comparison_sheet(before, target.getvalue()))) as sheet:
+            assert sheet.getpixel((3, 3)) == expected

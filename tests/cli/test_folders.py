@@ -104,6 +104,17 @@ def test_a_photo_is_never_replaced_by_a_result(tmp_path: Path) -> None:
     assert [plan.place(photo, "jpeg").result.name for photo in photos] == ["x_3.jpg", "x_2_2.jpg"]
 
 
+def test_a_result_of_another_format_than_was_named_does_not_replace_the_photo(tmp_path: Path) -> None:
+    """Transparency makes a PNG of what was to be photo.jpg, and photo.png is the input."""
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"the original")
+    plan = plan_outputs([photo], tmp_path / "photo.jpg", "")
+    assert plan.place(photo, "jpeg").result == tmp_path / "photo.jpg"
+    assert plan.place(photo, "png").result == tmp_path / "photo_2.png"
+    named = plan_outputs([photo], photo, "")
+    assert named.place(photo, "png").result == photo, "named by the user"
+
+
 @pytest.mark.parametrize(
     ("output", "suffix", "message"),
     [("face.png", "", "Name a folder with -o"), ("out", "/../../etc/x", "Name that with -o"), ("out", "a/b", "suffix")],
@@ -164,6 +175,19 @@ def test_each_face_is_told_with_what_was_measured() -> None:
         "face 3: 9x9 at 0,0, not restored",
     ]
     assert face_lines({"faces": [face] * 12})[10:] == ["and 2 more faces"]
+
+
+def test_before_and_after_are_told_apart() -> None:
+    metrics = {
+        "sharpness_score": 0.9,
+        "before": {"sharpness_score": 0.3},
+        "usable": {"before": False, "after": True},
+        "reasons": {"before": ["blurred"], "after": []},
+    }
+    (line,) = face_lines({"faces": [{"box": [0, 0, 9, 9], "score": 1.0, "restored": True, "quality_metrics": metrics}]})
+    assert "sharpness_score 0.9, before.sharpness_score 0.3" in line
+    assert "usable.before False, usable.after True" in line
+    assert line.endswith("reasons.before blurred")
 
 
 @pytest.fixture(scope="module")

@@ -163,3 +163,13 @@ def test_json_is_rounded() -> None:
     assert face["box"] == [0.0, 1.3, 100.3, 200.0]
     assert face["score"] == pytest.approx(0.9876, abs=1e-4)
     assert face["landmarks"] == [[30.0, 30.0], [40.5, 30.0], [40.0, 40.0], [33.0, 50.0], [47.0, 50.0]]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("place", ["box", "landmark"])
+def test_what_is_not_finite_is_no_face(value: float, place: str) -> None:
+    boxes = np.array([[0, 0, 40, 40], [100, 0, 140, 40]], np.float32)
+    landmarks = np.tile(np.array([10, 10, 30, 10, 20, 20, 12, 30, 28, 30], np.float32), (2, 1))
+    (boxes if place == "box" else landmarks)[0, 2] = value
+    found = select_faces(boxes, np.array([0.999, 0.99], np.float32), landmarks)
+    assert found.boxes[:, 0].tolist() == [100.0]

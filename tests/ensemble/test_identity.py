@@ -67,6 +67,12 @@ def test_likeness_is_the_cosine() -> None:
     assert likeness(-one[:1], one[0]).tolist() == [-1.0]
 
 
+def test_what_is_not_finite_is_like_nobody() -> None:
+    broken = np.full((2, 128), np.nan, np.float32)
+    broken[1] = np.inf
+    assert likeness(broken, np.eye(128, dtype=np.float32)[0]).tolist() == [-1.0, -1.0]
+
+
 @pytest.mark.parametrize(
     ("likenesses", "share", "action", "alike"),
     [

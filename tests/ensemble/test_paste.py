@@ -185,6 +185,17 @@ def test_a_face_that_ends_in_its_square_is_the_smaller_of_both_masks() -> None:
     assert (parsed > square + 0.1).any()
 
 
+@pytest.mark.parametrize("parsed", [True, False])
+def test_weights_that_were_forgotten_are_made_anew(parsed: bool) -> None:
+    mask = FaceMask(pack_face(ellipse()) if parsed else None, IDENTITY, 1, FACE_SIZE, FACE_SIZE)
+    region = Region(100, 200, 0, FACE_SIZE)
+    before = mask.weight(region)
+    kept = set(vars(mask))
+    mask.forget()
+    assert len(vars(mask)) < len(kept)
+    np.testing.assert_array_equal(mask.weight(region), before)
+
+
 def test_an_aligned_photo_becomes_its_face(restored: UInt8) -> None:
     canvas = np.zeros((300, 200, 3), np.uint8)
     faces = RestoredFaces(restored[:1], np.zeros((0, 512, 64), np.uint8), np.zeros((0, 2, 3)), 2)

@@ -164,6 +164,7 @@ def test_black_and_white_in_a_colour_file_stays_so(
     assert image.mode == "RGB"
     assert len(restored_faces(report)) == 1
     assert np.ptp(np.asarray(image).astype(int), axis=2).max() <= (1 if file_format == "webp" else 0)
+    assert 5 < restored_faces(report)[0]["colour_shift"] < 30, "of what is seen, a third darker, not of the tint"
 
 
 def test_the_same_restorer_shows_in_a_colour_photo(enhance_with_identity: Enhance, face: UInt8) -> None:

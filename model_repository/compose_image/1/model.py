@@ -11,7 +11,7 @@ import asyncio
 import base64
 import contextlib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from hashlib import blake2b
 from typing import Any
@@ -74,10 +74,12 @@ class TritonPythonModel(AsyncStepModel):
         async with self.places if is_large else contextlib.nullcontext():
             caller.refuse_if_gone()
             encoded, output = await asyncio.to_thread(
-                self._finish, request, canvas, photo, faces, options, by_network=by_network
+                self._finish, request, caller, canvas, photo, faces, options, by_network=by_network
             )
             composed = watch.milliseconds
-            after = await asyncio.to_thread(measure, canvas, detection["faces"], options.scale)
+            after = await asyncio.to_thread(
+                measure, canvas, detection["faces"], options.scale, caller.refuse_if_flagged
+            )
         info = PhotoInfo(**photo["info"])
         quality, reported = reported_faces(detection, restoration, after)
         report = build_report(
@@ -136,11 +138,14 @@ class TritonPythonModel(AsyncStepModel):
             place_tile(canvas, tile, upscaled[0], grid, facts["network_scale"], scale)
 
         await run_bounded(enlarge, enumerate(facts["left"]), self.in_flight, caller)
+        for mask in masks:
+            mask.forget()
         return {"total": facts["total"], "under_faces": covered}
 
     def _finish(
         self,
         request: Any,
+        caller: Caller,
         canvas: UInt8,
         photo: dict[str, Any],
         faces: RestoredFaces,
@@ -157,7 +162,7 @@ class TritonPythonModel(AsyncStepModel):
         masks: Iterable[FaceMask] = faces.masks(width, height)
         if deep:
             masks = list(masks)  # they are needed again
-        faces.paste(canvas, masks)
+        faces.paste(canvas, _one_by_one(masks, caller))
         if info.colourless:
             drain_colour(canvas)
         resized_alpha = resize_alpha(alpha, width, height) if alpha.size else None
@@ -170,6 +175,14 @@ class TritonPythonModel(AsyncStepModel):
         else:
             encoded = encode_photo(canvas, resized_alpha, file_format, options.quality, info.gray, icc_profile, label)
         return encoded, OutputInfo(width, height, file_format, 16 if deep else 8, len(encoded))
+
+
+def _one_by_one(masks: Iterable[FaceMask], caller: Caller) -> Iterator[FaceMask]:
+    """The masks, as long as somebody waits: hundreds take seconds. Of those gone by no weights are kept."""
+    for mask in masks:
+        caller.refuse_if_flagged()
+        yield mask
+        mask.forget()
 
 
 def _is_under_faces(tile: Tile, masks: list[FaceMask], scale: int) -> bool:

@@ -45,7 +45,7 @@ class TritonPythonModel(AsyncStepModel):
         found = np.concatenate([faces.boxes, faces.scores[:, None], faces.landmarks.reshape(-1, 10)], axis=1)
         reported = (aligned_face(pixels.shape[1], pixels.shape[0]) if aligned else faces).to_json()
         detected = watch.milliseconds
-        before = await asyncio.to_thread(measure, pixels, reported)
+        before = await asyncio.to_thread(measure, pixels, reported, 1, caller.refuse_if_flagged)
         facts = {
             "model": model,
             "faces": reported,

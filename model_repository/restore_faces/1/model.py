@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from ensemble.align import FACE_SIZE, TEMPLATE, Float64, alignment, crop_face, resize_aligned, way_back
-from ensemble.colour import colour_shift
+from ensemble.colour import colour_shift, drain_colour
+from ensemble.decode import is_colourless
 from ensemble.detect import MAX_FACES, numbers_to_restore
 from ensemble.identity import SHARES, Verdict, blend, embedding_input, judge, likeness
 from ensemble.mask import pack_face
@@ -85,10 +86,13 @@ class TritonPythonModel(AsyncStepModel):
         places = _places(options, pixels, found) if restorer is not None else {}
         keep_crops = "CROPPED" in request.requested_output_names()
         faces: dict[int, _Restored] = {}
+        drained = bool(places) and await asyncio.to_thread(is_colourless, pixels)
 
         async def restore(number: int) -> None:
             if restorer is not None:
-                faces[number] = await self._restore(restorer.model, places[number], pixels, options, keep_crops)
+                faces[number] = await self._restore(
+                    caller, restorer.model, places[number], pixels, options, keep_crop=keep_crops, drained=drained
+                )
 
         await run_bounded(restore, places, self.in_flight, caller)
         kept = [number for number in sorted(faces) if not faces[number].is_left_out]
@@ -96,7 +100,7 @@ class TritonPythonModel(AsyncStepModel):
             "model": restorer.summary() if restorer else {"name": None, "reason": reason},
             **self._helpers(options, any_restored=bool(faces)),
             "restored": kept,
-            "too_many": 0 if options.aligned or options.only_center_face else max(0, len(found) - MAX_FACES),
+            "too_many": max(0, len(found) - MAX_FACES) if faces and not options.only_center_face else 0,
             "faces": {number: _facts(face) for number, face in faces.items()},
             "ends_in_square": restorer is not None and restorer.model in _WITH_FIDELITY,
             "milliseconds": watch.milliseconds,
@@ -140,19 +144,35 @@ class TritonPythonModel(AsyncStepModel):
             for role, entry in entries.items()
         }
 
-    async def _restore(self, model: str, place: _Place, pixels: UInt8, options: Options, keep_crop: bool) -> _Restored:
+    async def _restore(
+        self,
+        caller: Caller,
+        model: str,
+        place: _Place,
+        pixels: UInt8,
+        options: Options,
+        *,
+        keep_crop: bool,
+        drained: bool,
+    ) -> _Restored:
+        """``drained``: the photo has no colour, and ``compose_image`` takes from the result what the networks tint."""
         crop = await asyncio.to_thread(place.crop, pixels)
         inputs: dict[str, Array] = {"FACE": crop[None]}
         if model in _WITH_FIDELITY:
             inputs["FIDELITY"] = np.full((1, 1), options.fidelity, np.float32)
         face = np.array((await ask(model, inputs, "RESTORED"))[0], np.uint8)
+        caller.refuse_if_gone()  # of a few faces all are begun at once; what is left to do of each is not
         bits = None
         if self.parser is not None and place.matrix is not None:
             bits = pack_face((await ask(self.parser.model, {"FACE": face[None]}, "CLASSES"))[0])
+        caller.refuse_if_gone()
         verdict = None
         if self.identity is not None:
             face, verdict = await self._held_back(self.identity.model, face, crop, place.landmarks, options)
-        return _Restored(face, crop if keep_crop else None, bits, verdict, colour_shift(crop, face))
+        pasted = face.copy() if drained else face
+        if drained:
+            drain_colour(pasted)
+        return _Restored(face, crop if keep_crop else None, bits, verdict, colour_shift(crop, pasted))
 
     async def _held_back(
         self, model: str, face: UInt8, crop: UInt8, landmarks: Float64, options: Options

@@ -7,6 +7,7 @@ between two of them the step looks whether anybody still waits. Tiles that a res
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,9 @@ class TritonPythonModel(AsyncStepModel):
         left: list[tuple[int, UInt8]] = []
         facts: dict[str, object] = {"model": {"name": "lanczos", "reason": choice.reason}, "tiles": None}
         if choice.network is None:
-            upscaled = resize_lanczos(pixels, options.scale)
+            caller.refuse_if_gone()
+            # A second for the largest result, in which tiles of other photos would wait.
+            upscaled = await asyncio.to_thread(resize_lanczos, pixels, options.scale)
         else:
             grid = TileGrid(self.max_size, self.margin, multiple=choice.network.multiple)
             ways = self._ways_of_faces(options, tensor(request, "FACES"), pixels)
