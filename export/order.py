@@ -123,7 +123,9 @@ def _source(order: Order, item: Item, settings: Settings, finder: WeightsFinder,
         other = parts if parts.seed is None else replace(parts, seed=parts.seed + 1)
 
         def find(wanted: WeightFile) -> Source:
-            return _source(parts if wanted == weight else other, Item(item.spec, wanted), settings, finder, downloads)
+            order_of_one = parts if wanted == weight else other
+            source = _source(order_of_one, Item(item.spec, wanted), settings, finder, downloads)
+            return replace(source, chosen=False)  # a blend stays by itself
 
         return with_denoise(weight, order.denoise, find)
     if order.seed is not None:
