@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import pytest
 import tritonclient.grpc as triton
 from numpy.typing import NDArray
-from tritonclient.utils import np_to_triton_dtype
+from tritonclient.utils import InferenceServerException, np_to_triton_dtype
+
+from limner.errors import LimnerError, from_wire
 
 
 def ask(
@@ -26,6 +30,21 @@ def ask(
     wanted = [triton.InferRequestedOutput(name) for name in outputs]
     answer = client.infer(model, queries, outputs=wanted, parameters=dict(parameters or {}), client_timeout=300)
     return [answer.as_numpy(name) for name in outputs]
+
+
+def photo_facts(client: triton.InferenceServerClient, photo: bytes) -> NDArray[Any]:
+    """What ``decode_image`` knows of a photo: the tensor ``PHOTO``."""
+    (facts,) = ask(client, "decode_image", {"IMAGE": np.frombuffer(photo, np.uint8)}, ["PHOTO"])
+    return facts
+
+
+def refusal(call: Callable[[], object]) -> LimnerError:
+    """The typed error that ``call`` is refused with."""
+    with pytest.raises(InferenceServerException) as refused:
+        call()
+    error = from_wire(refused.value.message())
+    assert error is not None, refused.value.message()
+    return error
 
 
 def times_asked(client: triton.InferenceServerClient, model: str) -> int:

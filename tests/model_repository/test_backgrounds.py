@@ -11,8 +11,7 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from ensemble.photo import UInt8
-from limner.errors import from_wire
-from tests.model_repository.asking import ask, times_asked
+from tests.model_repository.asking import ask, refusal, times_asked
 from tests.model_repository.identity import PAINT, UNAVAILABLE
 from tests.model_repository.photos import decode, encode
 
@@ -148,10 +147,7 @@ def test_what_is_not_there_is_refused_with_its_reason(
     server: str, background: str, why: str, request: pytest.FixtureRequest
 ) -> None:
     enhance: Enhance = request.getfixturevalue(server)
-    with pytest.raises(InferenceServerException) as refused:
-        enhance(encode(plain(20, 20)), {"background": background})
-    error = from_wire(refused.value.message())
-    assert error is not None
+    error = refusal(lambda: enhance(encode(plain(20, 20)), {"background": background}))
     assert error.type == "invalid-option"
     assert f"background={background}" in error.message
     assert why in error.message

@@ -10,14 +10,12 @@ import cv2
 import numpy as np
 import pytest
 import tritonclient.grpc as triton
-from tritonclient.utils import InferenceServerException
 
 from ensemble.detect import MAX_FACES
 from ensemble.paste import RestoredFaces
 from ensemble.photo import UInt8
 from export.models import MODELS
-from limner.errors import from_wire
-from tests.model_repository.asking import ask, times_asked
+from tests.model_repository.asking import ask, photo_facts, refusal, times_asked
 from tests.model_repository.identity import UNAVAILABLE
 from tests.model_repository.photos import decode, encode
 
@@ -99,7 +97,7 @@ def test_only_codeformers_face_ends_within_its_square(
     faces = ask(
         stand_in_client,
         "restore_faces",
-        {"PIXELS": face, "FACES": found},
+        {"PIXELS": face, "FACES": found, "PHOTO": photo_facts(stand_in_client, encode(face))},
         ["RESTORED", "FACE_PIXELS", "WAYS_BACK"],
         options,
     )
@@ -123,10 +121,7 @@ def test_what_is_not_there_is_refused_with_its_reason(
     server: str, restorer: str, why: str, face: UInt8, request: pytest.FixtureRequest
 ) -> None:
     enhance: Enhance = request.getfixturevalue(server)
-    with pytest.raises(InferenceServerException) as refused:
-        enhance(encode(face), {**INSIST, "restorer": restorer})
-    error = from_wire(refused.value.message())
-    assert error is not None
+    error = refusal(lambda: enhance(encode(face), {**INSIST, "restorer": restorer}))
     assert error.type == "invalid-option"
     assert f"restorer={restorer} is not available here: {why}" in error.message
     assert "auto or none" in error.message
@@ -142,7 +137,8 @@ def test_of_too_many_faces_the_largest_are_restored(
     template = np.array([0.3, 0.4, 0.7, 0.4, 0.5, 0.6, 0.35, 0.8, 0.65, 0.8])
     found = np.stack([[0, 0, size, size, 0.99, *(template * size)] for size in sizes]).astype(np.float32)
     before = times_asked(stand_in_client, "gfpgan")
-    (facts,) = ask(stand_in_client, "restore_faces", {"PIXELS": pixels, "FACES": found}, ["RESTORATION"], INSIST)
+    given = {"PIXELS": pixels, "FACES": found, "PHOTO": photo_facts(stand_in_client, encode(pixels))}
+    (facts,) = ask(stand_in_client, "restore_faces", given, ["RESTORATION"], INSIST)
     restoration = json.loads(facts[0])
     assert times_asked(stand_in_client, "gfpgan") - before == MAX_FACES
     assert restoration["too_many"] == 8

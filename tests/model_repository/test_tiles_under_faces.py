@@ -14,7 +14,7 @@ import tritonclient.grpc as triton
 from ensemble.paste import RestoredFaces
 from ensemble.photo import UInt8
 from tests.conftest import enhancing
-from tests.model_repository.asking import ask, times_asked
+from tests.model_repository.asking import ask, photo_facts, times_asked
 from tests.model_repository.comparing import inside
 from tests.model_repository.identity import PAINT
 from tests.model_repository.photos import decode, encode
@@ -76,7 +76,7 @@ def nothing_spared(client: triton.InferenceServerClient, enhance: Enhance, photo
     faces, packed, ways = ask(
         client,
         "restore_faces",
-        {"PIXELS": photo, "FACES": found},
+        {"PIXELS": photo, "FACES": found, "PHOTO": photo_facts(client, encode(photo))},
         ["RESTORED", "FACE_PIXELS", "WAYS_BACK"],
         options,
     )

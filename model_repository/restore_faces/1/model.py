@@ -15,7 +15,6 @@ import numpy as np
 
 from ensemble.align import FACE_SIZE, TEMPLATE, Float64, alignment, crop_face, resize_aligned, way_back
 from ensemble.colour import colour_shift, drain_colour
-from ensemble.decode import is_colourless
 from ensemble.detect import MAX_FACES, numbers_to_restore
 from ensemble.identity import SHARES, Verdict, blend, embedding_input, judge, likeness
 from ensemble.mask import pack_face
@@ -31,6 +30,7 @@ from model_repository.step_model import (
     Caller,
     Stopwatch,
     json_tensor,
+    read_json,
     read_options,
     tensor,
 )
@@ -86,7 +86,8 @@ class TritonPythonModel(AsyncStepModel):
         places = _places(options, pixels, found) if restorer is not None else {}
         keep_crops = "CROPPED" in request.requested_output_names()
         faces: dict[int, _Restored] = {}
-        drained = bool(places) and await asyncio.to_thread(is_colourless, pixels)
+        info = read_json(request, "PHOTO")["info"]
+        drained = info["gray"] or info["colourless"]
 
         async def restore(number: int) -> None:
             if restorer is not None:
@@ -188,9 +189,9 @@ class TritonPythonModel(AsyncStepModel):
         (alike,) = likeness(restored[None], original)
         if alike >= self.threshold or not options.preserve_identity:
             return face, Verdict(float(alike), 0.0)
-        blends = [blend(face, crop, share) for share in SHARES]
-        verdict = judge(np.array([alike, *likeness(await embed(*blends), original)]), self.threshold)
-        return (blends[SHARES.index(verdict.share)] if verdict.share in SHARES else face), verdict
+        blends = {share: blend(face, crop, share) for share in SHARES}
+        verdict = judge(np.array([alike, *likeness(await embed(*blends.values()), original)]), self.threshold)
+        return blends.get(verdict.share, face), verdict
 
 
 def _places(options: Options, pixels: UInt8, found: Array) -> dict[int, _Place]:
