@@ -1,4 +1,4 @@
-"""Ask another model (BLS): one request, one output."""
+"""Ask another model (BLS)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ from model_repository.step_model import Array, raise_failure
 
 
 async def ask(model: str, inputs: dict[str, Array], output: str) -> Array:
-    """What ``model`` answers to ``inputs``, by name.
+    """The one output wanted of what ``model`` answers to ``inputs``, by name; errors as :func:`ask_all`."""
+    (answer,) = await ask_all(model, inputs, [output])
+    return answer
+
+
+async def ask_all(
+    model: str, inputs: dict[str, Array], outputs: list[str], parameters: dict[str, str | int | bool] | None = None
+) -> list[Array]:
+    """What ``model`` answers to ``inputs``, in the order of ``outputs``.
 
     Raises:
         LimnerError: whatever the model failed with.
     """
     query = pb_utils.InferenceRequest(
         model_name=model,
-        requested_output_names=[output],
+        requested_output_names=outputs,
         inputs=[pb_utils.Tensor(name, np.ascontiguousarray(array)) for name, array in inputs.items()],
+        parameters=parameters or {},
     )
     reply: Any = await query.async_exec()
     raise_failure(reply, model)
-    return np.asarray(pb_utils.get_output_tensor_by_name(reply, output).as_numpy())
+    return [np.asarray(pb_utils.get_output_tensor_by_name(reply, output).as_numpy()) for output in outputs]

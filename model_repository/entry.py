@@ -12,10 +12,9 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-import triton_python_backend_utils as pb_utils
-
+from model_repository.calls import ask_all
 from model_repository.cancellation import PARAMETER, lower_flag, new_token, raise_flag
-from model_repository.step_model import Array, AsyncStepModel, Caller, raise_failure, tensor
+from model_repository.step_model import Array, AsyncStepModel, Caller, tensor
 
 _LOOK_SECONDS = 0.2
 """Pause between two looks whether the caller is gone."""
@@ -29,24 +28,15 @@ class EntryModel(AsyncStepModel):
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         token = new_token()
-        query = pb_utils.InferenceRequest(
-            model_name="enhance_photo",
-            requested_output_names=list(self.outputs.values()),
-            inputs=[pb_utils.Tensor("IMAGE", tensor(request, "IMAGE"))],
-            parameters={**_passed_on(request), PARAMETER: token},
-        )
-        waiting = asyncio.ensure_future(query.async_exec())
+        inputs, parameters = {"IMAGE": tensor(request, "IMAGE")}, {**_passed_on(request), PARAMETER: token}
+        waiting = asyncio.ensure_future(ask_all("enhance_photo", inputs, list(self.outputs.values()), parameters))
         try:
             while not (await asyncio.wait({waiting}, timeout=_LOOK_SECONDS))[0]:
                 if caller.is_gone():
                     raise_flag(token)
-            reply = waiting.result()
+            return dict(zip(self.outputs, waiting.result(), strict=True))
         finally:
             lower_flag(token)
-        raise_failure(reply, "enhance_photo")
-        return {
-            ours: pb_utils.get_output_tensor_by_name(reply, theirs).as_numpy() for ours, theirs in self.outputs.items()
-        }
 
 
 def _passed_on(request: Any) -> dict[str, str | int | bool]:

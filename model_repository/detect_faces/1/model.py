@@ -7,19 +7,18 @@ from typing import Any
 
 import cv2
 import numpy as np
-import triton_python_backend_utils as pb_utils
 
 from ensemble.detect import NO_FACES, Faces, aligned_face, detection_scale, is_detectable, scale_faces, select_faces
 from ensemble.measures import measure
 from ensemble.photo import UInt8
 from limner.catalog import CatalogEntry
+from model_repository.calls import ask_all
 from model_repository.step_model import (
     Array,
     AsyncStepModel,
     Caller,
     Stopwatch,
     json_tensor,
-    raise_failure,
     read_options,
     tensor,
 )
@@ -67,15 +66,6 @@ class TritonPythonModel(AsyncStepModel):
         if scale < 1:
             size = (round(width * scale), round(height * scale))
             pixels = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        query = pb_utils.InferenceRequest(
-            model_name=detector,
-            requested_output_names=["BOXES", "SCORES", "LANDMARKS"],
-            inputs=[pb_utils.Tensor("IMAGE", np.ascontiguousarray(pixels))],
-        )
-        reply = await query.async_exec()
-        raise_failure(reply, detector)
-        boxes, scores, landmarks = (
-            pb_utils.get_output_tensor_by_name(reply, name).as_numpy() for name in ("BOXES", "SCORES", "LANDMARKS")
-        )
+        boxes, scores, landmarks = await ask_all(detector, {"IMAGE": pixels}, ["BOXES", "SCORES", "LANDMARKS"])
         faces = select_faces(boxes, scores, landmarks)
         return scale_faces(faces, width / pixels.shape[1]) if scale < 1 else faces
