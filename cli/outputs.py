@@ -137,6 +137,8 @@ def plan_outputs(
         raise InvalidOption(f"{output} is one file, but --folders writes several. Name a folder with -o.")
     if len(photos) > 1:
         raise InvalidOption(f"{output} is one file, but there are {len(photos)} photos. Name a folder with -o.")
+    if sheets and (sheet := Place(output, "").sheet).resolve() in originals:
+        raise InvalidOption(f"The sheet of {output} would replace the photo {sheet}. Name another file with -o.")
     return OutputPlan(output, output.parent, sheets=sheets, file_format=file_format, photos=originals)
 
 

@@ -115,6 +115,14 @@ def test_a_result_of_another_format_than_was_named_does_not_replace_the_photo(tm
     assert named.place(photo, "png").result == photo, "named by the user"
 
 
+def test_a_sheet_does_not_replace_the_photo(tmp_path: Path) -> None:
+    photo = tmp_path / "x_compare.png"
+    photo.write_bytes(b"the original")
+    with pytest.raises(InvalidOption, match=r"would replace the photo .*x_compare\.png"):
+        plan_outputs([photo], tmp_path / "x.png", "", sheets=True)
+    assert plan_outputs([photo], tmp_path / "y.png", "", sheets=True).file == tmp_path / "y.png"
+
+
 @pytest.mark.parametrize(
     ("output", "suffix", "message"),
     [("face.png", "", "Name a folder with -o"), ("out", "/../../etc/x", "Name that with -o"), ("out", "a/b", "suffix")],
