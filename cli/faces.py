@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,6 @@ FACE_FOLDERS = ("cropped_faces", "restored_faces", "cmp")
 """Faces as they were, as they are, and both side by side."""
 
 _MOST_LINES = 10
-_MEASURED = ("quality_metrics", "identity")
 
 
 def face_name(photo: str, number: int, ending: str = "") -> str:
@@ -49,7 +48,7 @@ def _png(pixels: UInt8) -> bytes:
 
 
 def face_lines(report: Report) -> list[str]:
-    """A line for each face of a report, of many for the first ten; measurements are told where there are any."""
+    """A line for each face of a report, of many for the first ten."""
     faces = report["faces"]
     lines = [_line(number, face) for number, face in enumerate(faces[:_MOST_LINES], 1)]
     if len(faces) > _MOST_LINES:
@@ -60,23 +59,16 @@ def face_lines(report: Report) -> list[str]:
 def _line(number: int, face: Report) -> str:
     left, top, right, bottom = (round(edge) for edge in face["box"])
     place = f"{right - left}x{bottom - top} at {left},{top}"
-    told = "restored" if face["restored"] else "not restored"
-    facts = [fact for name in ("score", *_MEASURED) for fact in _facts(name, face.get(name))]
-    return ", ".join([f"face {number}: {place}", told, *facts])
+    return ", ".join([f"face {number}: {place}", "restored" if face["restored"] else "not restored", *_facts(face)])
 
 
-def _facts(name: str, value: object) -> Iterator[str]:
-    """What is measured of a face depends on the models that are there; whatever it is, it is told in its own words.
-
-    What lies deeper bears both names: there is a ``sharpness_score`` of the result and one ``before``.
-    """
-    if isinstance(value, Mapping):
-        for inner, measured in value.items():
-            yield from _facts(inner if name in _MEASURED else f"{name}.{inner}", measured)
-    elif isinstance(value, list):
-        if value:
-            yield f"{name} {' '.join(map(str, value))}"
-    elif isinstance(value, float):
-        yield f"{name} {value:.3g}"
-    elif value is not None:
-        yield f"{name} {value}"
+def _facts(face: Report) -> Iterator[str]:
+    """What an operator looks at first; the report has the rest."""
+    if face.get("score") is not None:
+        yield f"score {face['score']:.3g}"
+    if identity := face.get("identity"):
+        yield f"likeness {identity['likeness']:.2f} ({identity['action']})"
+    if metrics := face.get("quality_metrics"):
+        yield f"quality {metrics['before']['face_quality_score']:.2f} -> {metrics['face_quality_score']:.2f}"
+        reasons = metrics["reasons"]["after"]
+        yield f"not usable: {' '.join(reasons)}" if reasons else "usable"

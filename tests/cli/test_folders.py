@@ -173,29 +173,20 @@ def test_what_is_no_photo_is_passed_over_with_a_line(tmp_path: Path) -> None:
     assert lines == [f"{tmp_path}: 8 passed over, no JPEG, PNG or WebP: 0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ..."]
 
 
-def test_each_face_is_told_with_what_was_measured() -> None:
+def test_each_face_is_told_with_what_an_operator_looks_at_first() -> None:
     face = {"box": [10.4, 20.0, 40.0, 60.5], "score": 0.98765, "restored": True}
-    measured = {"quality_metrics": {"sharpness_score": 12.345}, "identity": {"likeness": 0.5, "action": "blended"}}
-    aligned = {"box": [0, 0, 9, 9], "score": None, "restored": False, "identity": None, "quality_metrics": None}
-    assert face_lines({"faces": [face, face | measured, aligned]}) == [
+    metrics = {"face_quality_score": 0.8, "before": {"face_quality_score": 0.25}}
+    good = {"quality_metrics": {**metrics, "reasons": {"before": ["blurred"], "after": []}}}
+    bad = {"quality_metrics": {**metrics, "reasons": {"before": [], "after": ["blurred", "turned"]}}}
+    known = {"identity": {"likeness": 0.5, "action": "blended", "share_of_input": 0.25}}
+    aligned = {"box": [0, 0, 9, 9], "score": None, "restored": False, "identity": None}
+    assert face_lines({"faces": [face, face | good | known, face | bad, aligned]}) == [
         "face 1: 30x40 at 10,20, restored, score 0.988",
-        "face 2: 30x40 at 10,20, restored, score 0.988, sharpness_score 12.3, likeness 0.5, action blended",
-        "face 3: 9x9 at 0,0, not restored",
+        "face 2: 30x40 at 10,20, restored, score 0.988, likeness 0.50 (blended), quality 0.25 -> 0.80, usable",
+        "face 3: 30x40 at 10,20, restored, score 0.988, quality 0.25 -> 0.80, not usable: blurred turned",
+        "face 4: 9x9 at 0,0, not restored",
     ]
     assert face_lines({"faces": [face] * 12})[10:] == ["and 2 more faces"]
-
-
-def test_before_and_after_are_told_apart() -> None:
-    metrics = {
-        "sharpness_score": 0.9,
-        "before": {"sharpness_score": 0.3},
-        "usable": {"before": False, "after": True},
-        "reasons": {"before": ["blurred"], "after": []},
-    }
-    (line,) = face_lines({"faces": [{"box": [0, 0, 9, 9], "score": 1.0, "restored": True, "quality_metrics": metrics}]})
-    assert "sharpness_score 0.9, before.sharpness_score 0.3" in line
-    assert "usable.before False, usable.after True" in line
-    assert line.endswith("reasons.before blurred")
 
 
 @pytest.fixture(scope="module")
