@@ -52,7 +52,7 @@ lock: $(VENV)/.serve
 	--no-annotate pyproject.toml"; \
 	$$compile -o requirements/serve.txt; \
 	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
-	theirs="--no-emit-package opencv-python --no-emit-package onnxruntime"; \
+	theirs="-c requirements/serve.txt --no-emit-package opencv-python --no-emit-package onnxruntime"; \
 	$$compile $$theirs --extra export -o requirements/export.txt; \
 	$$compile $$theirs --extra export --extra test -o requirements/test.txt
 

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from ensemble.depth import join_16_bit, split_16_bit
-from ensemble.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
+from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from ensemble.photo import Photo, PhotoInfo, UInt8, UInt16
 from limner.errors import DamagedImage, TooManyPixels
 

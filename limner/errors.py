@@ -9,13 +9,24 @@
     │   ├── TooManyPixels           413  too-many-pixels
     │   ├── UnsupportedFormat       415  unsupported-format
     │   ├── DamagedImage            422  damaged-image
-    │   └── OutputTooLarge          422  output-too-large
+    │   ├── OutputTooLarge          422  output-too-large
+    │   ├── DamagedArchive          422  damaged-archive
+    │   ├── EncryptedArchive        422  encrypted-archive
+    │   ├── UnsafeArchive           422  unsafe-archive
+    │   └── ArchiveTooLarge         413  archive-too-large
     ├── UploadTimeout               408  upload-timeout
+    ├── Unauthorized                401  unauthorized
+    ├── Forbidden                   403  forbidden
     ├── NotFound                    404  not-found
     ├── MethodNotAllowed            405  method-not-allowed
+    ├── NotCompleted                409  not-completed
+    ├── Gone                        410  gone
+    ├── QuotaExceeded               429  quota-exceeded
     ├── Cancelled                   499  cancelled
     ├── CapacityError
     │   ├── QueueFull               503  temporary-reduced-capacity
+    │   ├── StateUnavailable        503  state-unavailable
+    │   ├── ShuttingDown            503  shutting-down
     │   ├── InferenceUnavailable    503  inference-unavailable
     │   └── InferenceTimeout        504  inference-timeout
     ├── InferenceFailed             500  inference-failed
@@ -93,8 +104,36 @@ class OutputTooLarge(InputError):
     type, title, status = "output-too-large", "Output too large", 422
 
 
+class DamagedArchive(InputError):
+    type, title, status = "damaged-archive", "Damaged archive", 422
+
+
+class EncryptedArchive(InputError):
+    type, title, status = "encrypted-archive", "Encrypted archive", 422
+
+
+class UnsafeArchive(InputError):
+    """It is made to harm: overlapping entries, more than it says, paths that lead out of it."""
+
+    type, title, status = "unsafe-archive", "Unsafe archive", 422
+
+
+class ArchiveTooLarge(InputError):
+    """It unpacks to more bytes, or has more entries, than are taken."""
+
+    type, title, status = "archive-too-large", "Archive too large", 413
+
+
 class UploadTimeout(LimnerError):
     type, title, status = "upload-timeout", "Upload timed out", 408
+
+
+class Unauthorized(LimnerError):
+    type, title, status = "unauthorized", "Unauthorized", 401
+
+
+class Forbidden(LimnerError):
+    type, title, status = "forbidden", "Forbidden", 403
 
 
 class NotFound(LimnerError):
@@ -103,6 +142,27 @@ class NotFound(LimnerError):
 
 class MethodNotAllowed(LimnerError):
     type, title, status = "method-not-allowed", "Method not allowed", 405
+
+
+class NotCompleted(LimnerError):
+    """The result was asked for before there is one, or after the task failed."""
+
+    type, title, status = "not-completed", "Not completed", 409
+
+
+class Gone(LimnerError):
+    """The result was delivered, deleted or expired."""
+
+    type, title, status = "gone", "Gone", 410
+
+
+class QuotaExceeded(LimnerError):
+    type, title, status = "quota-exceeded", "Quota exceeded", 429
+
+    def __init__(self, message: str, retry_after: int = 60) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds until the same request would be taken."""
 
 
 class Cancelled(LimnerError):
@@ -117,6 +177,16 @@ class CapacityError(LimnerError):
 
 class QueueFull(CapacityError):
     type, title, status = "temporary-reduced-capacity", "Temporary reduced capacity", 503
+
+
+class StateUnavailable(CapacityError):
+    """What is known of tasks cannot be reached (Redis is away or full)."""
+
+    type, title, status = "state-unavailable", "State unavailable", 503
+
+
+class ShuttingDown(CapacityError):
+    type, title, status = "shutting-down", "Shutting down", 503
 
 
 class InferenceUnavailable(CapacityError):

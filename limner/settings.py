@@ -6,7 +6,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, HttpUrl, ValidationError, field_validator
+from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from limner.errors import SettingsError
@@ -64,18 +64,67 @@ class Settings(BaseSettings):
         pattern=r"^\P{Cc}+$",
         description="Name or code of the service provider that the label names, at most 200 characters.",
     )
+    allow_anonymous: bool = Field(
+        False,
+        description="Listen on a public address although `LIMNER_API_KEYS` is unset: whoever reaches it may use it.",
+    )
+    api_keys: SecretStr | None = Field(
+        None, description="Comma-separated API keys, each `NAME:SHA256[:ROLES[:LIMIT]]`; `limner key` makes one."
+    )
+    trusted_proxies: Annotated[tuple[IPvAnyNetwork, ...], NoDecode] = Field(
+        (), description="Comma-separated addresses or networks of proxies whose `X-Forwarded-For` is believed."
+    )
+    rate_limit: str = Field(
+        "10/minute",
+        description="Uploads taken from one client, as such as `10/minute` or `10/minute;1000/day`; `off` takes any.",
+    )
+    tls_cert: Path | None = Field(
+        None, description="Certificate chain (PEM); with `LIMNER_TLS_KEY` the gateway speaks TLS."
+    )
+    tls_key: Path | None = Field(None, description="Private key (PEM) of `LIMNER_TLS_CERT`.")
+    redis_url: SecretStr | None = Field(
+        None,
+        description="Redis that several gateways share, `redis://host:6379/0`; unset keeps the state in this process.",
+    )
     max_upload_bytes: int = Field(20_000_000, ge=1, description="Largest photo accepted, in bytes.")
-    max_tasks: int = Field(10, ge=1, le=1000, description="Enhancements at work or waiting at once; more get a 503.")
+    max_archive_bytes: int = Field(100_000_000, ge=1, description="Largest ZIP or RAR accepted, in bytes.")
+    max_archive_entries: int = Field(1000, ge=1, le=65_535, description="Most entries of an archive.")
+    max_unpacked_bytes: int = Field(1_000_000_000, ge=1, description="Most bytes that an archive may unpack to.")
+    max_tasks: int = Field(10, ge=1, le=1000, description="Enhancements at work at once.")
+    max_queue: int = Field(20, ge=0, le=10_000, description="Tasks that may wait for their turn; more get a 503.")
+    max_batches: int = Field(2, ge=1, le=100, description="Batches at work at once; they count as tasks, too.")
+    batch_concurrency: int = Field(2, ge=1, le=100, description="Photos of one batch at work at once.")
+    max_held_bytes: int = Field(
+        2_000_000_000,
+        ge=1,
+        description="Bytes of results that may wait to be fetched from this gateway; more uploads get a 503.",
+    )
     task_timeout: float = Field(
-        300.0, gt=0, le=86_400, description="Seconds an enhancement may take, waiting included."
+        600.0, gt=0, le=86_400, description="Seconds an enhancement may take once its turn has come."
+    )
+    result_ttl: float = Field(300.0, ge=1, le=86_400, description="Seconds a result waits to be fetched.")
+    shutdown_timeout: float = Field(
+        30.0,
+        ge=0,
+        le=3600,
+        description="Seconds that work and unfetched results get to finish when the gateway is told to stop.",
+    )
+    audit_log: Path | None = Field(
+        None, description="File for the audit log, one file a day; unset: among the other lines on standard error."
+    )
+    audit_retention_days: int = Field(
+        180,
+        ge=1,
+        le=3650,
+        description="Days that files of the audit log are kept; China's labelling measures ask for six months.",
     )
     canary_interval: float = Field(
         10.0, gt=0, le=3600, description="Seconds between two canary inferences, which decide readiness."
     )
 
-    @field_validator("mirrors", mode="before")
+    @field_validator("mirrors", "trusted_proxies", mode="before")
     @classmethod
-    def _split_mirrors(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("triton_url")

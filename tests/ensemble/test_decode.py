@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps
 
 from ensemble.decode import MAX_PIXELS, decode_photo, orient
 from ensemble.depth import join_16_bit, split_16_bit
-from ensemble.header import read_header
+from limner.header import read_header
 from ensemble.photo import Photo, UInt8
 from limner.errors import DamagedImage, InputError, TooManyPixels
 from tests.ensemble.files import (

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from ensemble.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
+from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
 from tests.ensemble.files import (
     PNG_SIGNATURE,

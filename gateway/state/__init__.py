@@ -1,0 +1,1 @@
+"""What is known of tasks: records, sealed results, and the stores that keep both."""

@@ -1,0 +1,68 @@
+"""The store in this process, for a single gateway."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+from gateway.state.record import Record
+from gateway.state.sealing import wipe
+from gateway.state.store import TOMBSTONE_SECONDS
+
+
+class MemoryStore:
+    """See :class:`gateway.state.store.Store`. Ciphertext is overwritten when it goes."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self._blobs: dict[str, dict[str, bytearray]] = {}
+
+    async def read(self, name: str) -> Record | None:
+        return self._records.get(name)
+
+    async def write(self, name: str, record: Record) -> bool:
+        known = self._records.get(name)
+        if known is not None and not known.running:
+            return False
+        self._records[name] = record
+        return True
+
+    async def clean(self, name: str) -> Record | None:
+        record = self._records.get(name)
+        self._drop_blobs(name)
+        if record is not None:
+            self._records[name] = replace(record, status="cleaned", salt="", expires=record.expires or time.time())
+        return record
+
+    async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:  # noqa: ARG002
+        self._blobs.setdefault(name, {})[part] = sealed
+
+    async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
+        blob = self._blobs.get(name, {}).get(part)
+        return None if blob is None else bytes(blob)
+
+    async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
+        return self._blobs.get(name, {}).pop(part, None)
+
+    async def beat(self, owner: str) -> None:  # noqa: ARG002 - there is but one
+        self._bury()
+
+    async def is_alive(self, owner: str) -> bool:  # noqa: ARG002
+        return True
+
+    async def close(self) -> None:
+        for name in list(self._blobs):
+            self._drop_blobs(name)
+        self._records.clear()
+
+    def _drop_blobs(self, name: str) -> None:
+        for blob in self._blobs.pop(name, {}).values():
+            wipe(blob)
+
+    def _bury(self) -> None:
+        """Forget tombstones. Blobs of a task whose time is over go with the ``clean`` of whoever made it."""
+        now = time.time()
+        for name, record in list(self._records.items()):
+            if not record.running and record.expires + TOMBSTONE_SECONDS < now:
+                self._drop_blobs(name)
+                del self._records[name]

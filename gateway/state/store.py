@@ -1,0 +1,52 @@
+"""What a store of tasks can do. One lives in this process, one in Redis."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.state.record import Record
+
+TOMBSTONE_SECONDS = 600.0
+"""How long a store still knows that a finished task once was, so that its result is gone (410), not unknown (404)."""
+
+RUNNING_TTL_SECONDS = 86_400.0
+"""A store forgets a running task that its gateway has not written for this long."""
+
+
+class Store(Protocol):
+    """Records and sealed blobs by the name of their task (:func:`gateway.state.sealing.name_of`).
+
+    Every method may raise StateUnavailable: the store is away, or full.
+    """
+
+    async def read(self, name: str) -> Record | None:
+        """The record, or None where there is none (any more)."""
+
+    async def write(self, name: str, record: Record) -> bool:
+        """Create or replace the record of a task that runs, in one step.
+
+        Returns:
+            False, and nothing is written, where the task is over already: somebody deleted it, or declared its
+            gateway dead. Whoever works on it should stop.
+        """
+
+    async def clean(self, name: str) -> Record | None:
+        """Drop all blobs and the salt, and set the status ``cleaned``, in one step; the record as it was before."""
+
+    async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:
+        """Keep something sealed until ``expires`` (seconds since 1970). The store owns ``sealed`` from now on."""
+
+    async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
+        """Something sealed, which stays."""
+
+    async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
+        """Something sealed, which is gone from the store: of two that ask, one gets it."""
+
+    async def beat(self, owner: str) -> None:
+        """Say that the gateway ``owner`` lives; to be repeated every second."""
+
+    async def is_alive(self, owner: str) -> bool:
+        """Whether ``owner`` has said so within the last seconds."""
+
+    async def close(self) -> None:
+        """Overwrite what this process holds and let go of connections."""
