@@ -18,6 +18,7 @@ _COMMANDS = {
     "weights": "cli.weights_command",
     "export": "cli.export_command",
     "doctor": "cli.doctor_command",
+    "key": "cli.key_command",
 }
 
 

@@ -29,7 +29,7 @@ def find_photos(inputs: tuple[Path, ...]) -> tuple[list[Path], list[str]]:
     Hidden files are not looked at.
 
     Raises:
-        InvalidOption: there is no photo.
+        InvalidOption: something is named, and there is no photo.
     """
     photos: list[Path] = []
     lines: list[str] = []
@@ -38,15 +38,20 @@ def find_photos(inputs: tuple[Path, ...]) -> tuple[list[Path], list[str]]:
             photos.append(path)
             continue
         entries = sorted(entry for entry in path.iterdir() if not entry.name.startswith("."))
-        fitting = [entry for entry in entries if entry.suffix.lower() in _FORMAT_OF_SUFFIX and not entry.is_dir()]
+        fitting = [entry for entry in entries if is_picture_name(entry) and not entry.is_dir()]
         others = [entry.name for entry in entries if entry not in set(fitting)]
         photos += fitting
         if others:
             more = ", ..." if len(others) > _NAMED else ""
             lines.append(f"{path}: {len(others)} passed over, no JPEG, PNG or WebP: {', '.join(others[:_NAMED])}{more}")
-    if not photos:
+    if inputs and not photos:
         raise InvalidOption("The folder holds no JPEG, PNG or WebP photo. Name photos, or a folder that has some.")
     return photos, lines
+
+
+def is_picture_name(path: Path) -> bool:
+    """Whether the name ends as that of a result does."""
+    return path.suffix.lower() in _FORMAT_OF_SUFFIX
 
 
 @dataclass(frozen=True)
@@ -116,6 +121,17 @@ class OutputPlan:
         return True
 
 
+def name_ending(suffix: str) -> str:
+    """What follows a photo's name: empty, or an underscore and ``suffix``.
+
+    Raises:
+        InvalidOption: it is no part of a name.
+    """
+    if "/" in suffix:
+        raise InvalidOption(f"The suffix {suffix!r} would lead to another folder. Name that with -o.")
+    return f"_{suffix}" if suffix else ""
+
+
 def plan_outputs(
     photos: list[Path], output: Path, suffix: str, *, folders: bool = False, sheets: bool = False
 ) -> OutputPlan:
@@ -124,9 +140,7 @@ def plan_outputs(
     Raises:
         InvalidOption: one file is named for what needs a folder, or ``suffix`` is no part of a name.
     """
-    if "/" in suffix:
-        raise InvalidOption(f"The suffix {suffix!r} would lead to another folder. Name that with -o.")
-    ending = f"_{suffix}" if suffix else ""
+    ending = name_ending(suffix)
     originals = frozenset(photo.resolve() for photo in photos)
     file_format = _FORMAT_OF_SUFFIX.get(output.suffix.lower())
     if file_format is None or output.is_dir():

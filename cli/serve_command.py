@@ -9,17 +9,21 @@ import click
 import uvicorn
 
 from cli.embedded import stopped_by_sigterm, triton_server
+from gateway.access.exposure import check_exposure
+from gateway.access.keys import KeyRing
 from gateway.app import create_app
+from gateway.drain import drain
 from gateway.logs import configure_logging
 from gateway.server import build_server
+from gateway.tls import tls_context
 from limner.errors import SettingsError
 from limner.settings import Settings, get_settings
 from serving.process import require_free_port
 
 _READY = """
-Limner is ready:  http://{host}:{port}
+Limner is ready:  {url}
 Triton gRPC:      {triton}
-Try it:           curl -F file=@photo.jpg http://{host}:{port}/v1/enhance -o enhanced.jpg
+Try it:           curl -F file=@photo.jpg {url}/v1/enhance -o enhanced.jpg
 Stop it:          Ctrl-C
 """
 
@@ -32,6 +36,9 @@ def serve() -> None:
     """
     configure_logging()
     settings = get_settings()
+    # Now, rather than after minutes of export and start.
+    check_exposure(settings, KeyRing.from_settings(settings))
+    tls_context(settings)
     require_free_port(settings.host, settings.port, "LIMNER_PORT")
     with (
         contextlib.suppress(KeyboardInterrupt),
@@ -43,12 +50,15 @@ def serve() -> None:
 
 
 async def _listen(settings: Settings, triton_url: str) -> None:
-    server = build_server(create_app(settings, triton_url), settings)
+    app = create_app(settings, triton_url)
+    server = build_server(app, settings, lambda: drain(app.state.services))
     announcement = asyncio.create_task(_announce(server, settings, triton_url))
     try:
         await server.serve()
     finally:
         announcement.cancel()
+    if error := getattr(app.state, "failure", None):
+        raise error
     if not server.started:
         raise SettingsError(f"Nothing can listen on {settings.host}:{settings.port}. Set LIMNER_HOST or LIMNER_PORT.")
 
@@ -58,4 +68,5 @@ async def _announce(server: uvicorn.Server, settings: Settings, triton_url: str)
     while not server.started:
         await asyncio.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
-    click.echo(_READY.format(host=settings.host, port=port, triton=triton_url))
+    scheme = "http" if settings.tls_cert is None else "https"
+    click.echo(_READY.format(url=f"{scheme}://{settings.host}:{port}", triton=triton_url))

@@ -17,14 +17,20 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from ensemble.depth import join_16_bit, split_16_bit
-from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from ensemble.photo import Photo, PhotoInfo, UInt8, UInt16
 from limner.errors import DamagedImage, TooManyPixels
+from limner.header import (
+    MAX_PIXELS,
+    MAX_PROFILE_BYTES,
+    Header,
+    check_pixels,
+    read_header,
+    too_many_pixels,
+    without_animation,
+    without_metadata,
+)
 
 Scalar = TypeVar("Scalar", bound=np.generic)
-
-MAX_PIXELS = 50_000_000
-"""Default cap on pixels, all frames of an animation together."""
 
 _LOOKED_AT = 1 << 20
 _ROUNDING = 2
@@ -49,7 +55,7 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
         EmptyImage, UnsupportedFormat, DamagedImage, TooManyPixels: see :mod:`limner.errors`.
     """
     header = read_header(data)
-    _check_pixels(header.width, header.height, 1, max_pixels)
+    check_pixels(header.width, header.height, 1, max_pixels)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow warns of harmless oddities in metadata
@@ -57,23 +63,11 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
     except (TooManyPixels, DamagedImage):
         raise
     except (Image.DecompressionBombError, MemoryError):
-        raise _too_many(header.width, header.height, max_pixels) from None
+        raise too_many_pixels(header.width, header.height, max_pixels) from None
     except Exception:  # a decoder given hostile bytes may raise anything; every case means the same to the sender
         raise DamagedImage(
             f"The {header.format.upper()} breaks off or is damaged. Upload it again, or save it anew from an editor."
         ) from None
-
-
-def _check_pixels(width: int, height: int, frames: int, max_pixels: int) -> None:
-    if width * height * frames > max_pixels:
-        raise _too_many(width, height, max_pixels, frames)
-
-
-def _too_many(width: int, height: int, max_pixels: int, frames: int = 1) -> TooManyPixels:
-    counted = f"{width}x{height}" + (f" with {frames} frames" if frames > 1 else "")
-    return TooManyPixels(
-        f"The photo is {counted}; at most {max_pixels / 1e6:g} megapixels are taken. Make it smaller and send it again."
-    )
 
 
 def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
@@ -81,7 +75,7 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
     with Image.open(io.BytesIO(plain), formats=[header.format.upper()]) as image:
         frames = int(getattr(image, "n_frames", 1))
         # The decoder's own reading of the header counts too, should it ever differ from ours.
-        _check_pixels(image.width, image.height, frames, max_pixels)
+        check_pixels(image.width, image.height, frames, max_pixels)
         if image.width != header.width or image.height != header.height:
             raise DamagedImage("The photo's header contradicts itself. Save it anew from an image editor.")
         # Pillow shows gray with alpha at 16 bits as RGBA; the PNG's colour type 4 tells.

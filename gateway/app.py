@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
-import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,39 +11,59 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway import enhance, health, models, openapi, pages
+from gateway import batches, enhance, health, models, openapi, pages, photos
+from gateway.access.exposure import check_exposure
+from gateway.access.guard import Guard
+from gateway.access.keys import KeyRing
+from gateway.access.rate_limit import RateLimiter
+from gateway.audit import Audit
 from gateway.capacity import Capacity
 from gateway.envelope import Envelope
 from gateway.metrics import Metrics
 from gateway.problems import on_http_exception, on_limner_error, on_validation_error
 from gateway.readiness import Readiness, watch
 from gateway.services import Services
+from gateway.state.opening import open_store
+from gateway.tasks.desk import Desk
+from gateway.tasks.queue import Queue
+from gateway.tasks.work import Work
 from gateway.triton import TritonClient
 from limner import __version__
-from limner.errors import LimnerError
+from limner.errors import LimnerError, SettingsError
 from limner.settings import Settings
-
-log = logging.getLogger("limner.gateway")
+from limner.undumpable import forbid_dumps, scrub_freed_memory
 
 
 def create_app(settings: Settings, triton_url: str) -> FastAPI:
-    """The gateway in front of the Triton server whose gRPC endpoint is ``triton_url`` (``host:port``)."""
+    """The gateway in front of the Triton server whose gRPC endpoint is ``triton_url`` (``host:port``).
+
+    Raises:
+        SettingsError: a key is malformed, or anybody could reach the gateway without one.
+    """
+    keys = KeyRing.from_settings(settings)
+    check_exposure(settings, keys)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        if not _is_loopback(settings.host):
-            log.warning("LIMNER_HOST is %s: whoever reaches this address can use it without a key.", settings.host)
-        capacity = Capacity(settings.max_tasks)
-        readiness = Readiness(settings.canary_interval)
-        triton = TritonClient(triton_url)
-        app.state.services = Services(settings, triton, capacity, Metrics(capacity), readiness)
-        watcher = asyncio.create_task(watch(readiness, triton))
-        try:
-            yield
-        finally:
-            watcher.cancel()
-            await asyncio.gather(watcher, return_exceptions=True)
-            await triton.close()
+        forbid_dumps()
+        scrub_freed_memory()
+        async with contextlib.AsyncExitStack() as closing:
+            try:
+                services = await closing.enter_async_context(_services(settings, triton_url))
+            except SettingsError as error:
+                app.state.failure = error  # the server only says that the start failed
+                raise
+            app.state.services = services
+            watchers = [
+                asyncio.create_task(watch(services.readiness, services.triton)),
+                asyncio.create_task(services.desk.watch()),
+            ]
+            try:
+                yield
+            finally:
+                for watcher in watchers:
+                    watcher.cancel()
+                await asyncio.gather(*watchers, return_exceptions=True)
 
     app = FastAPI(
         title="Limner",
@@ -57,24 +75,52 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
         redoc_url=None,
         redirect_slashes=False,
     )
+    # The last one added is the outermost.
+    app.add_middleware(Guard, keys=keys, trusted_proxies=settings.trusted_proxies)
     app.add_middleware(Envelope)
     app.add_exception_handler(LimnerError, on_limner_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
-    for part in (enhance, models, health, pages):
+    for part in (enhance, photos, batches, models, health, pages):
         app.include_router(part.router)
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = openapi.document(app, settings.max_upload_bytes)
+            app.openapi_schema = openapi.document(app, settings)
         return app.openapi_schema
 
     app.openapi = document  # type: ignore[method-assign]
     return app
 
 
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+@contextlib.asynccontextmanager
+async def _services(settings: Settings, triton_url: str) -> AsyncIterator[Services]:
+    """Everything that the calls share, closed again in reverse."""
+    async with contextlib.AsyncExitStack() as closing:
+        audit = Audit.from_settings(settings)
+        closing.callback(audit.close)
+        limiter = RateLimiter.from_settings(settings)
+        closing.push_async_callback(limiter.close)
+        triton = TritonClient(triton_url)
+        closing.push_async_callback(triton.close)
+        store = open_store(settings)
+        await store.check()
+        queue = Queue(settings.max_tasks, settings.max_queue)
+        metrics = Metrics(active=lambda: queue.active, queued=lambda: queue.queued, held=lambda: store.held)
+        readiness = Readiness(settings.canary_interval)
+        work = Work(triton, queue, metrics, readiness, settings.task_timeout)
+        desk = Desk(store, metrics, audit, result_ttl=settings.result_ttl)
+        closing.push_async_callback(desk.close)
+        yield Services(
+            settings=settings,
+            triton=triton,
+            store=store,
+            queue=queue,
+            batches=Capacity(settings.max_batches),
+            work=work,
+            desk=desk,
+            limiter=limiter,
+            metrics=metrics,
+            readiness=readiness,
+            audit=audit,
+        )

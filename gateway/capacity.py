@@ -1,4 +1,4 @@
-"""How many enhancements may be at work or waiting at once."""
+"""How many batches may be inside at once: each holds an archive, a process and results in memory."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from limner.errors import QueueFull
 
 
 class Capacity:
-    """A count with a limit. It refuses instead of queueing: what waits, waits in Triton."""
+    """A count with a limit. It refuses instead of queueing: an archive is too large to lie and wait."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -23,7 +23,7 @@ class Capacity:
             QueueFull: all are taken.
         """
         if self.active >= self.limit:
-            raise QueueFull(f"All {self.limit} places are taken. Try again in a few seconds.")
+            raise QueueFull(f"{self.limit} batches are at work already. Try again in a minute.")
         self.active += 1
         try:
             yield

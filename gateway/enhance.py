@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import time
-
 from fastapi import APIRouter, Request, Response
 
+from gateway.access.guard import Caller
 from gateway.disconnect import unless_disconnected
 from gateway.filenames import content_disposition
-from gateway.openapi import FORM_ERRORS, IMAGE_RESPONSE, INFERENCE_ERRORS, form_body, problem_responses
+from gateway.openapi import IMAGE_RESPONSE, INFERENCE_ERRORS, UPLOAD_ERRORS, form_body, problem_responses
 from gateway.report import REPORT_HEADER, compact_report
 from gateway.services import Services, Shared
+from gateway.tasks.work import Job
 from gateway.triton import Enhanced
 from gateway.upload import read_upload
-from limner.options import parse_options
 
 router = APIRouter(tags=["photos"])
 
@@ -24,17 +23,22 @@ router = APIRouter(tags=["photos"])
     description="Answers with the enhanced image. Nothing of it is kept.",
     operation_id="enhance",
     response_class=Response,
-    responses={200: IMAGE_RESPONSE, **problem_responses(*FORM_ERRORS, *INFERENCE_ERRORS)},
+    responses={200: IMAGE_RESPONSE, **problem_responses(*UPLOAD_ERRORS, *INFERENCE_ERRORS)},
     openapi_extra={"requestBody": form_body()},
 )
-async def enhance(request: Request, services: Shared) -> Response:
+async def enhance(request: Request, services: Shared, caller: Caller) -> Response:
     # The place is taken before the body is read: it bounds the memory that uploads hold, too.
-    with services.metrics.counted(), services.capacity.slot():
+    with services.metrics.counted(), services.admission():
+        await services.limiter.spend(request, caller)
         form = await read_upload(request, services.settings.max_upload_bytes)
         try:
-            result = await _run(request, services, form.file, form.fields)
+            job = Job.of(form.file, form.filename, form.fields, request.state.request_id)
+            services.took(kind="synchronous", client=caller, size=len(form.file), file_type=job.header.format)
+            with services.audit.processing(kind="synchronous"):
+                result = await _run(request, services, job)
         finally:
             form.wipe()
+        services.handed_out(kind="synchronous", client=caller, size=len(result.image))
         return Response(
             result.image,
             media_type=f"image/{result.format}",
@@ -46,13 +50,9 @@ async def enhance(request: Request, services: Shared) -> Response:
         )
 
 
-async def _run(request: Request, services: Services, image: bytearray, fields: dict[str, str]) -> Enhanced:
-    options = parse_options(fields)
-    started = time.perf_counter()
-    work = services.triton.enhance(
-        image, options, request_id=request.state.request_id, timeout=services.settings.task_timeout
-    )
-    result = await unless_disconnected(request, work)
-    services.readiness.passed()
-    services.metrics.enhanced(time.perf_counter() - started, result.report)
-    return result
+async def _run(request: Request, services: Services, job: Job) -> Enhanced:
+    ticket = services.queue.ticket()
+    try:
+        return await unless_disconnected(request, services.work.enhance(job, ticket))
+    finally:
+        services.queue.leave(ticket)

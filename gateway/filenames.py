@@ -6,6 +6,7 @@ import unicodedata
 from urllib.parse import quote
 
 EXTENSIONS = {"jpeg": "jpg", "png": "png", "webp": "webp"}
+_ENDINGS = {"jpeg": {"jpg", "jpeg", "jpe", "jfif"}, "png": {"png"}, "webp": {"webp"}}
 MAX_STEM_CHARACTERS = 80
 
 
@@ -21,3 +22,13 @@ def result_name(uploaded: str, image_format: str) -> str:
 def content_disposition(uploaded: str, image_format: str) -> str:
     """Header value for a result shown in place, RFC 6266; ASCII whatever the name."""
     return f"inline; filename*=UTF-8''{quote(result_name(uploaded, image_format), safe='')}"
+
+
+def named_for_format(name: str, image_format: str) -> str:
+    """``name`` with an ending that fits the format; one that fits already stays as it is."""
+    stem, dot, ending = name.rpartition(".")
+    if dot and "/" not in ending:
+        if ending.lower() in _ENDINGS[image_format]:
+            return name
+        return f"{stem}.{EXTENSIONS[image_format]}"
+    return f"{name}.{EXTENSIONS[image_format]}"

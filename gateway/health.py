@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from gateway.openapi import problem_responses
 from gateway.services import Shared
-from limner.errors import InferenceUnavailable, LimnerError
+from limner.errors import Forbidden, InferenceUnavailable, LimnerError, ShuttingDown, Unauthorized
 
 router = APIRouter(tags=["operation"])
 
@@ -30,9 +30,10 @@ async def healthz() -> Health:
     "/readyz",
     summary="Has an inference passed recently",
     operation_id="readyz",
-    responses=problem_responses(InferenceUnavailable, LimnerError),
+    responses=problem_responses(InferenceUnavailable, ShuttingDown, LimnerError),
 )
 async def readyz(services: Shared) -> Health:
+    services.queue.refuse_if_closed()
     services.readiness.check()
     return Health(status="ready")
 
@@ -44,7 +45,7 @@ async def readyz(services: Shared) -> Health:
     response_class=Response,
     responses={
         200: {"description": "Prometheus text format.", "content": {"text/plain": {"schema": {"type": "string"}}}},
-        **problem_responses(LimnerError),
+        **problem_responses(Unauthorized, Forbidden, LimnerError),
     },
 )
 async def metrics(services: Shared) -> Response:

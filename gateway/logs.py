@@ -9,6 +9,8 @@ from contextvars import ContextVar
 from datetime import datetime, timezone
 from typing import TextIO
 
+from gateway.trace import TRACE
+
 FIELDS = "fields"
 """Attribute of a log record that holds more fields: ``log.info(…, extra={FIELDS: {…}})``."""
 
@@ -30,6 +32,9 @@ class JsonFormatter(logging.Formatter):
         }
         if request_id := REQUEST_ID.get():
             line["http.request.id"] = request_id
+        if trace := TRACE.get():
+            line["trace.id"] = trace.trace_id
+            line["span.id"] = trace.span_id
         if record.exc_info and record.exc_info[0] is not None:
             line["error.type"] = record.exc_info[0].__name__
         return json.dumps(line, ensure_ascii=False, default=str)

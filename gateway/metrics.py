@@ -1,47 +1,75 @@
-"""What Prometheus is told."""
+"""What Prometheus is told. Labels take few values, whatever clients send."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeGuard
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector, generate_latest
 
-from gateway.capacity import Capacity
 from gateway.report import Report
+from limner import __version__
 from limner.errors import Cancelled, LimnerError
 
 SECONDS = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 300.0, 600.0, 900.0)
+
+ANSWER_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0, 2.5)
+"""0.2 is the objective."""
+
+QUALITIES = ("sharpness_score", "face_quality_score", "enhancement_ratio", "identity_preservation")
+QUALITY = (0.05, 0.1, 0.15, 0.2, 0.3, 0.363, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0)
+"""Scores end at 1, ratios at the largest enlargement; 0.363 is where a likeness begins to mean the same person."""
+
+WAITS_FOR_INFERENCE = frozenset({"/v1/enhance"})
 
 
 class Metrics:
     """The metrics of one application, in a registry of its own."""
 
-    def __init__(self, capacity: Capacity) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, active: Callable[[], int], queued: Callable[[], int], held: Callable[[], int]) -> None:
+        """Ask ``active`` and ``queued`` for numbers of enhancements, and ``held`` for bytes, whenever scraped."""
+        self.registry = registry = CollectorRegistry()
         self._requests = Counter(
-            "enhancement_requests_total", "Enhancements asked for, by HTTP status.", ["status"], registry=self.registry
+            "enhancement_requests_total", "Enhancements asked for, by HTTP status.", ["status"], registry=registry
         )
         self._seconds = Histogram(
-            "processing_time_seconds",
-            "From the end of an upload to its result, successful enhancements only.",
-            buckets=SECONDS,
-            registry=self.registry,
+            "processing_time_seconds", "At work in Triton, successes only.", buckets=SECONDS, registry=registry
         )
         self._steps = Histogram(
-            "step_seconds",
-            "Time in each step of the pipeline, as its report says.",
-            ["step"],
-            buckets=SECONDS,
-            registry=self.registry,
+            "step_seconds", "In each step of the pipeline.", ["step"], buckets=SECONDS, registry=registry
         )
-        active = Gauge("active_tasks", "Enhancements at work or waiting.", registry=self.registry)
-        active.set_function(lambda: capacity.active)
+        self._quality = Histogram(
+            "quality_score", "Quality metrics of whole results.", ["metric"], buckets=QUALITY, registry=registry
+        )
+        self._tasks = Counter("tasks_total", "Tasks that ended.", ["kind", "status"], registry=registry)
+        self._photos = Counter("batch_photos_total", "Photos of batches.", ["outcome"], registry=registry)
+        self._refused = Counter(
+            "uploads_refused_total", "Photos and batches that became no task.", ["reason"], registry=registry
+        )
+        self._uploaded = Counter("uploaded_bytes_total", "Bytes of files taken.", registry=registry)
+        self._delivered = Counter("delivered_bytes_total", "Bytes of results handed out.", registry=registry)
+        self._answers = Histogram(
+            "http_request_duration_seconds",
+            "From the end of a request to the start of its answer, calls that do not wait for inference.",
+            ["route", "method", "status"],
+            buckets=ANSWER_SECONDS,
+            registry=registry,
+        )
+        for name, text, ask in (
+            ("active_tasks", "Enhancements at work.", active),
+            ("queued_tasks", "Enhancements that wait for their turn.", queued),
+            ("held_result_bytes", "Bytes of results in this process.", held),
+        ):
+            Gauge(name, text, registry=registry).set_function(ask)
+        Info("limner_build", "Which Limner this is.", registry=registry).info({"version": __version__})
+        ProcessCollector(registry=registry)
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count one request under the status that its outcome has."""
+        """Count one enhancement under the status that its outcome has."""
         status = 500
         try:
             yield
@@ -55,13 +83,54 @@ class Metrics:
         finally:
             self._requests.labels(str(status)).inc()
 
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """Count an upload that fails in the block under the type of its problem."""
+        try:
+            yield
+        except (Exception, asyncio.CancelledError) as error:
+            kind = Cancelled if isinstance(error, asyncio.CancelledError) else LimnerError
+            self._refused.labels(error.type if isinstance(error, LimnerError) else kind.type).inc()
+            raise
+
     def enhanced(self, seconds: float, report: Report) -> None:
-        """Note a success: its ``seconds`` and the milliseconds of its report."""
+        """Note a success: its ``seconds``, and the milliseconds and quality metrics of its report."""
         self._seconds.observe(seconds)
         for step, milliseconds in report.get("milliseconds", {}).items():
-            if isinstance(milliseconds, int | float):
+            if _is_number(milliseconds):
                 self._steps.labels(str(step)).observe(milliseconds / 1000)
+        qualities = report.get("quality_metrics") or {}
+        for metric in QUALITIES:
+            value = qualities.get(metric)
+            if _is_number(value):
+                # A likeness may be below zero; the sum of a histogram may only grow.
+                self._quality.labels(metric).observe(max(0.0, value))
+
+    def uploaded(self, size: int) -> None:
+        """Note the bytes of a file that was taken."""
+        self._uploaded.inc(size)
+
+    def delivered(self, size: int) -> None:
+        """Note the bytes of a result that was handed out."""
+        self._delivered.inc(size)
+
+    def task_ended(self, kind: str, status: str) -> None:
+        """Note a task's last status: completed, failed or cleaned."""
+        self._tasks.labels(kind, status).inc()
+
+    def batch_photo(self, outcome: str) -> None:
+        """Note a photo of a batch: completed or failed; what is no photo is skipped."""
+        self._photos.labels(outcome).inc()
+
+    def answered(self, route: str, method: str, status: int, seconds: float) -> None:
+        """Note an answer. ``route`` is the template, ``method`` a known one."""
+        if route not in WAITS_FOR_INFERENCE:
+            self._answers.labels(route, method, f"{status // 100}xx").observe(seconds)
 
     def render(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

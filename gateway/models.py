@@ -8,7 +8,14 @@ from pydantic import BaseModel, Field
 from gateway.openapi import problem_responses
 from gateway.services import Shared
 from limner.catalog import ROLES, CatalogEntry, Role
-from limner.errors import InferenceFailed, InferenceTimeout, InferenceUnavailable, LimnerError
+from limner.errors import (
+    Forbidden,
+    InferenceFailed,
+    InferenceTimeout,
+    InferenceUnavailable,
+    LimnerError,
+    Unauthorized,
+)
 
 router = APIRouter(tags=["models"])
 
@@ -34,7 +41,9 @@ class ModelList(BaseModel):
     summary="List the models",
     description="Roles, models, versions, precision, licence, availability and why something is not available.",
     operation_id="models",
-    responses=problem_responses(InferenceUnavailable, InferenceTimeout, InferenceFailed, LimnerError),
+    responses=problem_responses(
+        Unauthorized, Forbidden, InferenceUnavailable, InferenceTimeout, InferenceFailed, LimnerError
+    ),
 )
 async def models(services: Shared) -> ModelList:
     catalog = await services.triton.catalog(timeout=CATALOG_TIMEOUT_SECONDS)

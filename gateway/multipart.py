@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
@@ -29,19 +29,21 @@ MAX_DELIMITERS = MAX_FIELDS + 8
 """A file full of near-delimiters would keep the parser busy for seconds; a form of our size needs few of them."""
 
 FILE_FIELD = "file"
-HOW_TO_SEND = "Send multipart/form-data with the photo in a part named 'file', for example curl -F file=@photo.jpg."
+Kind = Literal["photo", "archive"]
+_WHAT: dict[Kind, str] = {"photo": "a JPEG, PNG or WebP photo", "archive": "a ZIP or RAR archive with photos"}
+HOW_TO_SEND = "Send multipart/form-data with the file in a part named 'file', for example curl -F file=@photo.jpg."
 
 
 @dataclass
 class Form:
-    """A parsed form. ``file`` holds the encoded photo; ``filename`` is what the client called it, unchecked."""
+    """A parsed form. ``file`` holds the photo or archive; ``filename`` is what the client called it, unchecked."""
 
     file: bytearray = field(default_factory=bytearray)
     filename: str = ""
     fields: dict[str, str] = field(default_factory=dict)
 
     def wipe(self) -> None:
-        """Overwrite the photo with zeros."""
+        """Overwrite the file with zeros."""
         self.file[:] = bytes(len(self.file))
 
 
@@ -69,8 +71,9 @@ class FormReader:
         EmptyImage: the file has no bytes.
     """
 
-    def __init__(self, content_type: str, max_file_bytes: int) -> None:
+    def __init__(self, content_type: str, max_file_bytes: int, kind: Kind = "photo") -> None:
         self.form = Form()
+        self._kind = kind
         self._max_file_bytes = max_file_bytes
         self._received = 0
         self._delimiters = 0
@@ -108,13 +111,13 @@ class FormReader:
         self._received += len(chunk)
         self._delimiters += chunk.count(self._delimiter)
         if self._delimiters > MAX_DELIMITERS:
-            raise InvalidForm("The form has too many parts, or its boundary stands inside the photo.")
+            raise InvalidForm("The form has too many parts, or its boundary stands inside the file.")
         try:
             self._parser.write(chunk)
         except FormParserError:
             raise InvalidForm(f"The form is malformed. {HOW_TO_SEND}") from None
         if self._received - len(self.form.file) > MAX_OVERHEAD_BYTES:
-            raise InvalidForm(f"The form holds more than {MAX_OVERHEAD_BYTES} bytes beside the photo.")
+            raise InvalidForm(f"The form holds more than {MAX_OVERHEAD_BYTES} bytes beside the file.")
 
     def finish(self) -> Form:
         """Check that the body is complete and hand over the form."""
@@ -123,7 +126,7 @@ class FormReader:
         if not self._has_file:
             raise InvalidForm(f"The form has no file. {HOW_TO_SEND}")
         if not self.form.file:
-            raise EmptyImage("The file is empty. Send a JPEG, PNG or WebP photo.")
+            raise EmptyImage(f"The file is empty. Send {_WHAT[self._kind]}.")
         return self.form
 
     def _part_begin(self) -> None:
@@ -150,7 +153,7 @@ class FormReader:
             raise InvalidForm(f"A part of the form has no name. {HOW_TO_SEND}")
         if self._name == FILE_FIELD:
             if self._has_file:
-                raise InvalidForm("The form has two files. Send one photo a request.")
+                raise InvalidForm(f"The form has two files. Send one {self._kind} a request.")
             self._has_file = True
             self.form.filename = parameters.get(b"filename", b"").decode("utf-8", "replace")
         elif b"filename" in parameters:
@@ -163,7 +166,7 @@ class FormReader:
     def _part_data(self, data: bytes, start: int, end: int) -> None:
         if self._name == FILE_FIELD:
             if len(self.form.file) + end - start > self._max_file_bytes:
-                raise file_too_large(self._max_file_bytes)
+                raise file_too_large(self._max_file_bytes, self._kind)
             self.form.file += memoryview(data)[start:end]
         else:
             if len(self._value) + end - start > MAX_FIELD_BYTES:
@@ -178,6 +181,6 @@ class FormReader:
         self._ended = True
 
 
-def file_too_large(limit: int) -> FileTooLarge:
+def file_too_large(limit: int, kind: Kind = "photo") -> FileTooLarge:
     """The error that names the limit, given in bytes."""
-    return FileTooLarge(f"The photo is larger than {limit / 1e6:g} MB. Send a smaller one.")
+    return FileTooLarge(f"The {kind} is larger than {limit / 1e6:g} MB. Send a smaller one.")

@@ -6,47 +6,81 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import BaseModel
 
-from gateway.multipart import FILE_FIELD
+from gateway.multipart import FILE_FIELD, Kind
 from gateway.problems import PROBLEM_MEDIA_TYPE, Problem
 from limner.errors import (
+    ArchiveTooLarge,
     Cancelled,
+    DamagedArchive,
     DamagedImage,
     EmptyImage,
+    EncryptedArchive,
     FileTooLarge,
+    Forbidden,
+    Gone,
     InferenceFailed,
     InferenceTimeout,
     InferenceUnavailable,
     InvalidForm,
     InvalidOption,
     LimnerError,
+    NotCompleted,
+    NotFound,
     OutputTooLarge,
     QueueFull,
+    QuotaExceeded,
+    ShuttingDown,
+    StateUnavailable,
     TooManyPixels,
+    Unauthorized,
+    UnsafeArchive,
     UnsupportedFormat,
     UploadTimeout,
 )
 from limner.options import OPTION_SPECS, OptionSpec
+from limner.settings import Settings
 
 Schema = dict[str, Any]
 
-FORM_ERRORS = (
-    InvalidForm,
-    InvalidOption,
-    EmptyImage,
-    UploadTimeout,
-    FileTooLarge,
-    TooManyPixels,
-    UnsupportedFormat,
-    DamagedImage,
-    OutputTooLarge,
-)
+KEY_ERRORS = (Unauthorized, Forbidden)
+"""Where keys are set up, any call may be refused for want of one."""
+
+_FORM_ERRORS = (InvalidForm, InvalidOption, EmptyImage, UploadTimeout, FileTooLarge)
+_ALLOWANCE_ERRORS = (*KEY_ERRORS, QuotaExceeded, QueueFull, ShuttingDown, StateUnavailable, Cancelled, LimnerError)
+
+UPLOAD_ERRORS = (*_FORM_ERRORS, *_ALLOWANCE_ERRORS, TooManyPixels, UnsupportedFormat, DamagedImage)
 """What a form with a photo may be refused for."""
 
-INFERENCE_ERRORS = (Cancelled, InferenceFailed, LimnerError, QueueFull, InferenceUnavailable, InferenceTimeout)
+ARCHIVE_ERRORS = (
+    *_FORM_ERRORS,
+    *_ALLOWANCE_ERRORS,
+    UnsupportedFormat,
+    DamagedArchive,
+    EncryptedArchive,
+    UnsafeArchive,
+    ArchiveTooLarge,
+)
+"""What a form with an archive may be refused for."""
+
+INFERENCE_ERRORS = (OutputTooLarge, InferenceFailed, InferenceUnavailable, InferenceTimeout)
 """How an enhancement may fail."""
 
+TASK_ERRORS = (*KEY_ERRORS, NotFound, StateUnavailable, LimnerError)
+"""Why nothing may be said of a task."""
+
+FETCH_ERRORS = (NotCompleted, Gone)
+"""Why there may be no result."""
+
+RETRIED = (409, 429, 503)
+"""Statuses that come with a Retry-After."""
+
 _TYPES = {"int": "integer", "float": "number", "bool": "boolean", "choice": "string"}
+WHAT_TO_SEND: dict[Kind, str] = {
+    "photo": "The photo: JPEG, PNG or WebP.",
+    "archive": "The archive: ZIP or RAR, with JPEG, PNG and WebP photos; anything else in it is passed over.",
+}
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _TEXT: Schema = {"type": "string"}
 
@@ -68,6 +102,24 @@ IMAGE_RESPONSE: Schema = {
 }
 
 
+ZIP_RESPONSE: Schema = {
+    "description": "The enhanced photos, and `report.json`.",
+    "content": {"application/zip": {"schema": _BINARY}},
+    "headers": {
+        "Content-Disposition": {"description": "A name for the archive.", "schema": _TEXT},
+        "Cache-Control": {"description": "Always `no-store`.", "schema": _TEXT},
+    },
+}
+
+
+def event_response(state: type[BaseModel]) -> Schema:
+    """Server-sent events whose data is a ``state``."""
+    return {
+        "description": f"Events; the data of `progress` and `done` is a `{state.__name__}`.",
+        "content": {"text/event-stream": {"schema": _TEXT}},
+    }
+
+
 def option_schema(spec: OptionSpec) -> Schema:
     """One option as a property of the form."""
     schema: Schema = {"type": _TYPES[spec.kind], "default": spec.default, "description": spec.help}
@@ -78,13 +130,13 @@ def option_schema(spec: OptionSpec) -> Schema:
     return schema
 
 
-def form_body() -> Schema:
-    """The request body with a photo and every option."""
-    photo = {**_BINARY, "description": "The photo: JPEG, PNG or WebP."}
+def form_body(kind: Kind = "photo") -> Schema:
+    """The request body with a photo or an archive, and every option."""
+    file = {**_BINARY, "description": WHAT_TO_SEND[kind]}
     schema: Schema = {
         "type": "object",
         "required": [FILE_FIELD],
-        "properties": {FILE_FIELD: photo, **{spec.name: option_schema(spec) for spec in OPTION_SPECS}},
+        "properties": {FILE_FIELD: file, **{spec.name: option_schema(spec) for spec in OPTION_SPECS}},
         "additionalProperties": False,
     }
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
@@ -99,20 +151,29 @@ def problem_responses(*errors: type[LimnerError]) -> dict[int | str, Schema]:
             "description": "; ".join(f"{kind.title} (`urn:limner:problem:{kind.type}`)" for kind in kinds) + ".",
             "content": {PROBLEM_MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
         }
-        if status == 503:
+        if status in RETRIED:
             header = {"description": "Seconds to wait before trying again.", "schema": {"type": "integer"}}
             answers[status]["headers"] = {"Retry-After": header}
     return answers
 
 
-def document(app: FastAPI, max_upload_bytes: int) -> Schema:
-    """The whole OpenAPI document; ``max_upload_bytes`` is told in the description of the file."""
+def document(app: FastAPI, settings: Settings) -> Schema:
+    """The whole OpenAPI document; the limits of ``settings`` are told where files are described."""
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
-    made.setdefault("components", {}).setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    parts = made.setdefault("components", {})
+    parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    limits = {WHAT_TO_SEND["photo"]: settings.max_upload_bytes, WHAT_TO_SEND["archive"]: settings.max_archive_bytes}
     for path in made["paths"].values():
         for call in path.values():
+            call["responses"].pop("422", None) if "HTTPValidationError" in str(call["responses"].get("422")) else None
             form = call.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form:
-                photo = form["schema"]["properties"][FILE_FIELD]
-                photo["description"] = f"The photo: JPEG, PNG or WebP of at most {max_upload_bytes / 1e6:g} MB."
+                file = form["schema"]["properties"][FILE_FIELD]
+                file["description"] += f" At most {limits[file['description']] / 1e6:g} MB."
+    if settings.api_keys is not None:
+        parts["securitySchemes"] = {
+            "bearer": {"type": "http", "scheme": "bearer"},
+            "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        }
+        made["security"] = [{"bearer": []}, {"key": []}]
     return made

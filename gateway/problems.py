@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from limner.errors import InputError, LimnerError, MethodNotAllowed, NotFound
+from limner.errors import InputError, LimnerError, MethodNotAllowed, NotCompleted, NotFound, QuotaExceeded
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
@@ -42,9 +42,16 @@ def problem_response(error: LimnerError, request_id: str, headers: dict[str, str
         request_id=request_id,
     )
     headers = {"Cache-Control": "no-store", **(headers or {})}
-    if error.status == 503:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if (seconds := _retry_after(error)) is not None:
+        headers["Retry-After"] = str(seconds)
     return JSONResponse(problem.model_dump(), error.status, headers, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _retry_after(error: LimnerError) -> int | None:
+    """Seconds after which the same request may succeed; None where only another one would."""
+    if isinstance(error, QuotaExceeded | NotCompleted):
+        return error.retry_after
+    return RETRY_AFTER_SECONDS if error.status == 503 else None
 
 
 def unexpected(error: Exception) -> LimnerError:

@@ -13,6 +13,7 @@ from tritonclient.utils import InferenceServerException
 
 from gateway.filenames import EXTENSIONS
 from gateway.report import Report
+from gateway.trace import outgoing_headers
 from gateway.triton_errors import to_limner_error
 from limner.catalog import Catalog
 from limner.errors import InferenceFailed
@@ -136,6 +137,7 @@ class TritonClient:
                 outputs=[InferRequestedOutput(output) for output in outputs],
                 request_id=request_id,
                 client_timeout=timeout,
+                headers=outgoing_headers(),
                 parameters=parameters,
             )
         except InferenceServerException as error:

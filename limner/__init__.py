@@ -1,7 +1,8 @@
 """The words that every part of Limner shares: errors, options, settings, the model catalogue.
 
 This package imports no other part of the project, so each of them may import it. Everything here but
-:mod:`limner.settings` needs the standard library only, so that it also loads inside Triton's Python stubs.
+:mod:`limner.settings` and :mod:`limner.client` needs the standard library only, so that it also loads inside Triton's
+Python stubs.
 """
 
 import sys

@@ -28,6 +28,7 @@
     │   ├── StateUnavailable        503  state-unavailable
     │   ├── ShuttingDown            503  shutting-down
     │   ├── InferenceUnavailable    503  inference-unavailable
+    │   ├── ServerUnreachable       503  server-unreachable
     │   └── InferenceTimeout        504  inference-timeout
     ├── InferenceFailed             500  inference-failed
     ├── SettingsError               a variable is wrong; found at start
@@ -149,6 +150,11 @@ class NotCompleted(LimnerError):
 
     type, title, status = "not-completed", "Not completed", 409
 
+    def __init__(self, message: str, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds until it may be there; None where it never will be."""
+
 
 class Gone(LimnerError):
     """The result was delivered, deleted or expired."""
@@ -191,6 +197,12 @@ class ShuttingDown(CapacityError):
 
 class InferenceUnavailable(CapacityError):
     type, title, status = "inference-unavailable", "Inference unavailable", 503
+
+
+class ServerUnreachable(CapacityError):
+    """The gateway does not answer, or the connection to it broke; only :mod:`limner.client` raises it."""
+
+    type, title, status = "server-unreachable", "Server unreachable", 503
 
 
 class InferenceTimeout(CapacityError):

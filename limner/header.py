@@ -11,8 +11,9 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Literal
 
-from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
+from limner.errors import DamagedImage, EmptyImage, TooManyPixels, UnsupportedFormat
 
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -51,6 +52,9 @@ _MAX_JPEG_SCANS = 100
 _PNG_METADATA = frozenset({b"tEXt", b"zTXt", b"iTXt", b"gAMA", b"cHRM", b"sRGB", b"pHYs"})
 _PNG_ANIMATION = frozenset({b"acTL", b"fcTL", b"fdAT"})
 
+MAX_PIXELS = 50_000_000
+"""Default cap on pixels, all frames of an animation together."""
+
 MAX_PROFILE_BYTES = 1 << 20  # a larger colour profile is left out
 
 _MAX_PARTS = 50_000
@@ -61,7 +65,7 @@ _MAX_PARTS = 50_000
 class Header:
     """What the file says of itself: ``format`` is jpeg, png or webp; ``bit_depth`` is per channel."""
 
-    format: str
+    format: Literal["jpeg", "png", "webp"]
     width: int
     height: int
     bit_depth: int = 8
@@ -89,6 +93,20 @@ def read_header(data: bytes | memoryview) -> Header:
     if header.width == 0 or header.height == 0:
         raise DamagedImage("The photo claims to have no width or no height. Save it again from an image editor.")
     return header
+
+
+def check_pixels(width: int, height: int, frames: int = 1, max_pixels: int = MAX_PIXELS) -> None:
+    """Raise TooManyPixels where a picture of this size is not taken."""
+    if width * height * frames > max_pixels:
+        raise too_many_pixels(width, height, max_pixels, frames)
+
+
+def too_many_pixels(width: int, height: int, max_pixels: int = MAX_PIXELS, frames: int = 1) -> TooManyPixels:
+    """The error that names size and limit."""
+    counted = f"{width}x{height}" + (f" with {frames} frames" if frames > 1 else "")
+    return TooManyPixels(
+        f"The photo is {counted}; at most {max_pixels / 1e6:g} megapixels are taken. Make it smaller and send it again."
+    )
 
 
 def _describe(start: bytes) -> str:

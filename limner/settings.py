@@ -2,16 +2,52 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
-from pydantic import Field, HttpUrl, IPvAnyNetwork, SecretStr, ValidationError, field_validator
+from pydantic import (
+    Field,
+    HttpUrl,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from limner.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+NO_RATE_LIMIT = "off"
+
+_RATE_LIMIT = re.compile(r"[1-9][0-9]{0,4} ?(?:/|per) ?(?:(?P<times>[1-9][0-9]?) ?)?(?P<unit>second|minute|hour|day)s?")
+_API_KEYS = re.compile(r"(?=.*[^, ])[A-Za-z0-9_.~:+/;, -]+")
+_REDIS_URL = re.compile(r"(?:rediss?://[^/\s]+|unix://\S*/)\S*")
+
+
+def check_rate_limit(text: str) -> str:
+    """``text``, which is ``off`` or one or more limits in the notation of the package `limits`, joined by semicolons.
+
+    There are no months, because counts are never stored on disk. The time of every upload in a window is kept, hence
+    the upper bound.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    if text == NO_RATE_LIMIT:
+        return text
+    matches = [_RATE_LIMIT.fullmatch(limit.strip()) for limit in text.split(";")]
+    windows = {match.group("times", "unit") for match in matches if match}
+    if len(windows) < len(matches):
+        raise ValueError(
+            "must be such as 10/minute or 10/minute;1000/day, each with at most 99999 uploads per second, minute, hour "
+            "or day and a different time, or `off`"
+        )
+    return text
 
 
 class Settings(BaseSettings):
@@ -127,6 +163,42 @@ class Settings(BaseSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("api_keys")
+    @classmethod
+    def _written_as_keys(cls, value: SecretStr | None) -> SecretStr | None:
+        # What the entries say is checked by the gateway, which knows the roles.
+        if value is not None and not _API_KEYS.fullmatch(value.get_secret_value()):
+            raise ValueError("must be entries as `limner key` makes them, separated by commas")
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _not_everyone(cls, value: tuple[IPvAnyNetwork, ...]) -> tuple[IPvAnyNetwork, ...]:
+        for network in value:
+            if network.prefixlen == 0:
+                raise ValueError(f"{network} is everyone, who could then pass for anyone")
+            if getattr(network.network_address, "ipv4_mapped", None):
+                raise ValueError(f"{network} must be written as a network of IPv4")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _written_as_rate_limit(cls, value: str) -> str:
+        return check_rate_limit(value)
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_a_redis(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and not _REDIS_URL.fullmatch(value.get_secret_value()):
+            raise ValueError("must be redis://host:port/0, rediss://host:port/0 or unix:///path")
+        return value
+
+    @model_validator(mode="after")
+    def _certificate_with_key(self) -> Settings:
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ValueError("LIMNER_TLS_CERT and LIMNER_TLS_KEY belong together: set both or neither")
+        return self
+
     @field_validator("triton_url")
     @classmethod
     def _host_and_port(cls, value: str | None) -> str | None:
@@ -161,9 +233,14 @@ def get_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        problems = (
-            f"LIMNER_{'_'.join(str(part) for part in problem['loc'][:1]).upper()} is {problem['input']!r}: "
-            f"{problem['msg']}"
-            for problem in error.errors()
-        )
+        problems = (_problem(problem["loc"], problem["input"], problem["msg"]) for problem in error.errors())
         raise SettingsError("; ".join(problems) + ". See docs/settings.md.") from None
+
+
+def _problem(place: tuple[int | str, ...], value: object, reason: str) -> str:
+    """Names the variable; what it holds is told unless it is a secret, or there are several."""
+    if not place:
+        return reason.removeprefix("Value error, ")
+    name = str(place[0])
+    secret = SecretStr in get_args(Settings.model_fields[name].annotation)
+    return f"LIMNER_{name.upper()} is {'wrong' if secret else repr(value)}: {reason}"

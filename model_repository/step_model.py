@@ -1,8 +1,8 @@
 """What the Python models of this repository share: requests in, responses out, errors coded.
 
 A model subclasses :class:`StepModel` and writes ``answer``, or :class:`AsyncStepModel` and ``answer_async`` where it
-waits for other models. Each request of a call is answered alone, so that a bad one never spoils its neighbours. The
-pixels are the business of ``ensemble/``.
+waits for other models. Each request of a call is answered alone, so that a bad one never spoils its neighbours, and
+once it is answered its tensors are overwritten. The pixels are the business of ``ensemble/``.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError, QueueFull
 from limner.options import Options, parse_options
 from limner.triton_messages import from_triton
+from limner.undumpable import forbid_dumps, scrub_freed_memory
+from limner.wiping import wipe, wipe_shared
 from model_repository.cancellation import PARAMETER, is_raised, token_of
 
 Array = npt.NDArray[Any]
@@ -39,6 +41,8 @@ class _Model:
 
     def initialize(self, args: dict[str, str]) -> None:
         """Read the model's configuration; Triton calls this once per instance."""
+        forbid_dumps()
+        scrub_freed_memory()
         config = json.loads(args["model_config"])
         self.parameters = {key: value["string_value"] for key, value in config.get("parameters", {}).items()}
         self.repository = Path(args["model_repository"]).parent
@@ -62,6 +66,13 @@ class _Model:
             error = InferenceFailed("The photo could not be processed. The server's log says where.")
         return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
 
+    def send(self, request: Any, answer: Any) -> None:
+        """Answer a request, and overwrite its tensors and the answer's, which Triton has copied when this returns."""
+        sender = request.get_response_sender()
+        sender.send(answer, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        wipe(request.inputs())
+        wipe_shared(answer.output_tensors())
+
 
 class StepModel(_Model, ABC):
     """Base of the models that do their work by themselves, one request after the other."""
@@ -70,9 +81,10 @@ class StepModel(_Model, ABC):
     def answer(self, request: Any) -> dict[str, Array]:
         """The outputs by name. Raises a :class:`LimnerError` for anything the caller should hear of."""
 
-    def execute(self, requests: list[Any]) -> list[Any]:
+    def execute(self, requests: list[Any]) -> None:
         """Answer each request alone."""
-        return [self._respond(request) for request in requests]
+        for request in requests:
+            self.send(request, self._respond(request))
 
     def _respond(self, request: Any) -> Any:
         try:
@@ -100,7 +112,7 @@ class AsyncStepModel(_Model, ABC):
         for request in requests:
             if self.most is not None and len(self._tasks) >= self.most:
                 refusal = self.failure(QueueFull(f"{self.most} photos are at work. Send this one again in a while."))
-                request.get_response_sender().send(refusal, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+                self.send(request, refusal)
                 continue
             task = asyncio.get_running_loop().create_task(self._serve(request))
             self._tasks.add(task)
@@ -114,14 +126,13 @@ class AsyncStepModel(_Model, ABC):
         """
 
     async def _serve(self, request: Any) -> None:
-        sender = request.get_response_sender()
-        caller = Caller(request, sender)
+        caller = Caller(request, request.get_response_sender())
         try:
             caller.refuse_if_gone()
             answer = response(await self.answer_async(request, caller))
         except Exception as error:
             answer = self.failure(error)
-        sender.send(answer, flags=pb_utils.TRITONSERVER_RESPONSE_COMPLETE_FINAL)
+        self.send(request, answer)
 
 
 def _triton_code(error: LimnerError) -> Any:
@@ -163,7 +174,7 @@ class Caller:
 
 
 def tensor(request: Any, name: str) -> Array:
-    """An input as an array; a view into shared memory, to be read only."""
+    """An input as an array, to be read only. It is overwritten once the request is answered."""
     return np.asarray(pb_utils.get_input_tensor_by_name(request, name).as_numpy())
 
 

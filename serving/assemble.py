@@ -33,6 +33,16 @@ class RuntimeFolder:
     def models(self) -> Path:
         return self.root / "models"
 
+    @property
+    def shared_memory_prefix(self) -> str:
+        """Start of the names of this server's segments in ``/dev/shm``; backends add their own endings."""
+        return f"limner_{self.root.name.replace('-', '_')}_"
+
+    def remove_shared_memory(self) -> None:
+        """Remove the server's segments, which a killed one leaves behind."""
+        for segment in Path("/dev/shm").glob(f"{self.shared_memory_prefix}*"):  # noqa: S108
+            segment.unlink(missing_ok=True)
+
     def remove(self) -> None:
         shutil.rmtree(self.root, ignore_errors=True)
 
@@ -120,4 +130,6 @@ def _remove_stale(run_dir: Path) -> None:
     for folder in _subfolders(run_dir):
         pid = folder.name.partition("-")[0]
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            shutil.rmtree(folder, ignore_errors=True)
+            stale = RuntimeFolder(folder)
+            stale.remove_shared_memory()
+            stale.remove()

@@ -19,9 +19,11 @@ import psutil
 
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
+from limner.undumpable import SCRUBBING
 from serving.assemble import RuntimeFolder
 from serving.gpu_packages import library_folders
 from serving.locate import TritonInstallation
+from serving.preload import write_library
 
 logger = logging.getLogger(__name__)
 
@@ -109,14 +111,15 @@ def command_line(
         "--allow-sagemaker=false",
         "--allow-vertex-ai=false",
         "--exit-timeout-secs=10",
+        "--grpc-infer-allocation-pool-size=0",  # else it keeps the photos and results of the last calls for reuse
         *restricted,
         *shared_memory,
     ]
 
 
 def shared_memory_prefix(folder: RuntimeFolder) -> str:
-    """Start of the names of this server's segments in ``/dev/shm``; backends add their own endings."""
-    return f"limner_{folder.root.name.replace('-', '_')}_"
+    """See :attr:`RuntimeFolder.shared_memory_prefix`."""
+    return folder.shared_memory_prefix
 
 
 def environment(installation: TritonInstallation, profile: str = "cpu") -> dict[str, str]:
@@ -136,6 +139,7 @@ def environment(installation: TritonInstallation, profile: str = "cpu") -> dict[
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
         "MALLOC_ARENA_MAX": "2",
+        "GLIBC_TUNABLES": ":".join(filter(None, [os.environ.get("GLIBC_TUNABLES"), SCRUBBING])),
     }
 
 
@@ -144,10 +148,12 @@ class TritonProcess:
 
     def __init__(self, installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str):
         self._folder = folder
+        library = folder.root / "undumpable.so"
+        preloaded = str(library) if write_library(library) else ""
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [
-                *(sys.executable, "-m", "serving.launch", str(os.getpid())),
+                *(sys.executable, "-m", "serving.launch", str(os.getpid()), preloaded),
                 *command_line(installation, folder, endpoint, profile),
             ],
             stdin=subprocess.DEVNULL,
@@ -201,8 +207,7 @@ class TritonProcess:
             os.killpg(self.pid, signal.SIGKILL)
         self._process.wait()
         self._reader.join(timeout=5)
-        for segment in Path("/dev/shm").glob(f"{shared_memory_prefix(self._folder)}*"):  # noqa: S108
-            segment.unlink(missing_ok=True)
+        self._folder.remove_shared_memory()
 
     def _read_log(self) -> None:
         if self._process.stdout is None:

@@ -64,13 +64,19 @@ class OpenVinoNetwork:
             errors = [error for request in running if (error := _wait(request))]
         if errors:
             raise errors[0]
-        return [self._copy_outputs(request) for request in running]
+        return [self._take_outputs(request) for request in running]
 
     def _feed(self, batch: Arrays) -> dict[Any, Any]:
         return {self._inputs[name]: array for name, array in batch.items()}
 
-    def _copy_outputs(self, request: Any) -> Arrays:
-        return {name: np.array(request.get_tensor(port).data) for name, port in self._outputs.items()}
+    def _take_outputs(self, request: Any) -> Arrays:
+        """Copies; the request itself would keep the last picture for as long as no other comes."""
+        taken = {}
+        for name, port in self._outputs.items():
+            data = request.get_tensor(port).data
+            taken[name] = np.array(data)
+            data.fill(0)
+        return taken
 
 
 def _wait(request: Any) -> Exception | None:

@@ -17,12 +17,15 @@ class MemoryStore:
         self._records: dict[str, Record] = {}
         self._blobs: dict[str, dict[str, bytearray]] = {}
 
+    async def check(self) -> None:
+        """Nothing to do."""
+
     async def read(self, name: str) -> Record | None:
         return self._records.get(name)
 
     async def write(self, name: str, record: Record) -> bool:
         known = self._records.get(name)
-        if known is not None and not known.running:
+        if known is not None and not known.running and known != record:
             return False
         self._records[name] = record
         return True
@@ -35,7 +38,17 @@ class MemoryStore:
         return record
 
     async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:  # noqa: ARG002
-        self._blobs.setdefault(name, {})[part] = sealed
+        known = self._records.get(name)
+        if known is not None and known.status == "cleaned":
+            wipe(sealed)
+            return
+        replaced = self._blobs.setdefault(name, {}).get(part)
+        if replaced is not None and replaced is not sealed:
+            wipe(replaced)
+        self._blobs[name][part] = sealed
+
+    async def keep_blobs(self, name: str, expires: float) -> None:
+        """Nothing to do: blobs stay until the task is cleaned."""
 
     async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
         blob = self._blobs.get(name, {}).get(part)
@@ -49,6 +62,10 @@ class MemoryStore:
 
     async def is_alive(self, owner: str) -> bool:  # noqa: ARG002
         return True
+
+    @property
+    def held(self) -> int:
+        return sum(len(blob) for blobs in self._blobs.values() for blob in blobs.values())
 
     async def close(self) -> None:
         for name in list(self._blobs):

@@ -6,7 +6,7 @@ A store may hold records in the clear. Names of files, reports and results are s
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Literal
 
 Status = Literal["pending", "processing", "completed", "failed", "cleaned"]
@@ -60,4 +60,6 @@ class Record:
 
     @staticmethod
     def from_json(text: str | bytes) -> Record:
-        return Record(**json.loads(text))
+        """The record; fields of a newer gateway are passed over, for replicas are updated one after the other."""
+        known = json.loads(text)
+        return Record(**{field.name: known[field.name] for field in fields(Record) if field.name in known})

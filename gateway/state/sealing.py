@@ -61,6 +61,10 @@ class Seal:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.wipe()
+
+    def wipe(self) -> None:
+        """Overwrite the key; nothing can be sealed or opened any more."""
         wipe(self._key)
 
     def seal(self, part: str, plain: bytes | bytearray | memoryview) -> bytearray:

@@ -19,11 +19,18 @@ class Store(Protocol):
     Every method may raise StateUnavailable: the store is away, or full.
     """
 
+    async def check(self) -> None:
+        """Whether the store may be used as it is set up; to be called at start. One that is away is no reason to stop.
+
+        Raises:
+            SettingsError: it writes what it holds to disk.
+        """
+
     async def read(self, name: str) -> Record | None:
         """The record, or None where there is none (any more)."""
 
     async def write(self, name: str, record: Record) -> bool:
-        """Create or replace the record of a task that runs, in one step.
+        """Create or replace the record of a task that runs, in one step. The same record again does no harm.
 
         Returns:
             False, and nothing is written, where the task is over already: somebody deleted it, or declared its
@@ -34,7 +41,13 @@ class Store(Protocol):
         """Drop all blobs and the salt, and set the status ``cleaned``, in one step; the record as it was before."""
 
     async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:
-        """Keep something sealed until ``expires`` (seconds since 1970). The store owns ``sealed`` from now on."""
+        """Keep something sealed until ``expires`` (seconds since 1970). The store owns ``sealed`` from now on.
+
+        Of a task that is cleaned nothing is kept.
+        """
+
+    async def keep_blobs(self, name: str, expires: float) -> None:
+        """Keep all blobs of a task until ``expires``: those of a long batch must not go while it runs."""
 
     async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
         """Something sealed, which stays."""
@@ -47,6 +60,10 @@ class Store(Protocol):
 
     async def is_alive(self, owner: str) -> bool:
         """Whether ``owner`` has said so within the last seconds."""
+
+    @property
+    def held(self) -> int:
+        """Bytes of blobs in the memory of this process."""
 
     async def close(self) -> None:
         """Overwrite what this process holds and let go of connections."""

@@ -18,9 +18,9 @@ from PIL import Image, ImageCms, ImageOps
 
 from ensemble.decode import MAX_PIXELS, decode_photo, orient
 from ensemble.depth import join_16_bit, split_16_bit
-from limner.header import read_header
 from ensemble.photo import Photo, UInt8
 from limner.errors import DamagedImage, InputError, TooManyPixels
+from limner.header import read_header
 from tests.ensemble.files import (
     Pixels,
     assert_advises,

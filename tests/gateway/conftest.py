@@ -6,14 +6,17 @@ import asyncio
 import io
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 import httpx
 import pytest
+import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
 from gateway.app import create_app
 from gateway.server import build_server
+from gateway.services import Services
 from limner.settings import Settings
 
 NO_TRITON = "127.0.0.1:1"
@@ -61,6 +64,41 @@ def serve() -> OpenClient:
             port = server.servers[0].sockets[0].getsockname()[1]
             async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
                 yield client
+        finally:
+            server.should_exit = True
+            await running
+
+    return opened
+
+
+@dataclass(frozen=True)
+class Gateway:
+    """A gateway behind a real uvicorn, in this process: its client, and what is inside."""
+
+    client: httpx.AsyncClient
+    services: Services
+    server: uvicorn.Server
+
+
+OpenGateway = Callable[..., AbstractAsyncContextManager[Gateway]]
+
+
+@pytest.fixture
+def open_gateway() -> OpenGateway:
+    """As ``serve``, for tests that look inside."""
+
+    @asynccontextmanager
+    async def opened(settings: Settings, triton_url: str = NO_TRITON) -> AsyncIterator[Gateway]:
+        app = create_app(settings, triton_url)
+        server = build_server(app, settings.model_copy(update={"port": 0}))
+        running = asyncio.create_task(server.serve())
+        try:
+            while not server.started:
+                assert not running.done(), "the server did not start"
+                await asyncio.sleep(0.01)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
+                yield Gateway(client, app.state.services, server)
         finally:
             server.should_exit = True
             await running

@@ -10,11 +10,20 @@ import httpx
 import pytest
 
 from gateway.docs_page import render_docs
-from limner.errors import BY_TYPE, CapacityError, ExportError, LimnerError, ServingError, SettingsError, WeightsError
+from limner.errors import (
+    BY_TYPE,
+    CapacityError,
+    ExportError,
+    LimnerError,
+    ServerUnreachable,
+    ServingError,
+    SettingsError,
+    WeightsError,
+)
 from limner.options import OPTION_SPECS
 
 HTTP_MD = Path(__file__).parents[2] / "docs" / "http.md"
-NEVER_SENT = (SettingsError, WeightsError, ExportError, ServingError)
+NEVER_SENT = (SettingsError, WeightsError, ExportError, ServingError, ServerUnreachable)
 
 
 def sent_errors() -> dict[str, type[LimnerError]]:

@@ -52,7 +52,7 @@ async def test_silent_client_times_out() -> None:
 
 async def test_dripping_client_times_out() -> None:
     with pytest.raises(UploadTimeout):
-        await read_upload(request([body(b"")] * 10_000_000), 100, total_seconds=0.05)
+        await read_upload(request([body(b"")] * 10_000_000), 100, grace_seconds=0.05)
 
 
 async def test_client_that_leaves_during_the_upload() -> None:

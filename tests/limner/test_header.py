@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
+from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
 from tests.ensemble.files import (
     PNG_SIGNATURE,
     assert_advises,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from ipaddress import ip_network
 from pathlib import Path
+from typing import get_args
 
+import limits
 import pytest
+from pydantic import SecretStr
 
 from limner.errors import SettingsError
-from limner.settings import PROJECT_ROOT, Settings, get_settings
+from limner.settings import NO_RATE_LIMIT, PROJECT_ROOT, Settings, check_rate_limit, get_settings
 from tests.limner.settings_page import PAGE, default_text, settings_page
 
 pytestmark = pytest.mark.usefixtures("no_settings")
@@ -28,13 +32,39 @@ WRONG = {
     "download_timeout": ["0", "-1", "601", "soon", "nan"],
     "ai_label": ["perhaps"],
     "ai_label_producer": ["one\ntwo", "\x1b[31m", "\x85", "x" * 201, "\udcff"],
+    "allow_anonymous": ["perhaps"],
+    "api_keys": [",", " , ", "geheim!", "ключ-ключ-ключ-ключ", "a\nb"],
+    "trusted_proxies": ["*", "proxy.example", "10.0.0.1/8", "0.0.0.0/0", "::/0", "::ffff:10.0.0.0/104", "10.0.0.1,x"],
+    "rate_limit": [
+        "0/minute",
+        "100000/minute",
+        "10",
+        "10/month",
+        "10/0minute",
+        "10/minute;9/minute",
+        "10/minute;",
+        "no",
+    ],
+    "redis_url": ["localhost:6379", "http://localhost", "redis://", "redis:///0", "redis://a b", "unix://"],
     "max_upload_bytes": ["0", "20MB"],
+    "max_archive_bytes": ["0", "100MB"],
+    "max_archive_entries": ["0", "65536", "many"],
+    "max_unpacked_bytes": ["0", "1e9"],
     "max_tasks": ["0", "1001", "ten"],
+    "max_queue": ["-1", "10001", "long"],
+    "max_batches": ["0", "101", "two"],
+    "batch_concurrency": ["0", "101", "two"],
+    "max_held_bytes": ["0", "2GB"],
     "task_timeout": ["0", "-5", "long", "inf"],
+    "result_ttl": ["0.5", "86401", "long", "nan"],
+    "shutdown_timeout": ["-1", "3601", "long", "inf"],
+    "audit_retention_days": ["0", "3651", "1.5", "always"],
     "canary_interval": ["0", "3601", "often"],
 }
-ANYTHING_GOES = {"data", "weights"}
+ANYTHING_GOES = {"data", "weights", "tls_cert", "tls_key", "audit_log"}
 """Any text is a path."""
+
+ENTRY = f"alice:{'ab' * 32}:enhance+metrics:100/minute;5000/day"
 
 RIGHT = {
     "host": ("0.0.0.0", "0.0.0.0"),
@@ -53,11 +83,34 @@ RIGHT = {
     "download_timeout": ("600", 600.0),
     "ai_label": ("0", False),
     "ai_label_producer": ('某某科技 <"001" & Co.>', '某某科技 <"001" & Co.>'),
+    "allow_anonymous": ("1", True),
+    "api_keys": (ENTRY, SecretStr(ENTRY)),
+    "trusted_proxies": ("10.0.0.0/8, ::1", (ip_network("10.0.0.0/8"), ip_network("::1"))),
+    "rate_limit": ("100 per 2 hours;1000/day", "100 per 2 hours;1000/day"),
+    "tls_cert": ("/tls/cert.pem", Path("/tls/cert.pem")),
+    "tls_key": ("/tls/key.pem", Path("/tls/key.pem")),
+    "redis_url": ("rediss://:secret@redis.example:6379/0", SecretStr("rediss://:secret@redis.example:6379/0")),
     "max_upload_bytes": ("1", 1),
+    "max_archive_bytes": ("1", 1),
+    "max_archive_entries": ("65535", 65535),
+    "max_unpacked_bytes": ("1", 1),
     "max_tasks": ("1000", 1000),
+    "max_queue": ("0", 0),
+    "max_batches": ("100", 100),
+    "batch_concurrency": ("100", 100),
+    "max_held_bytes": ("1", 1),
     "task_timeout": ("0.5", 0.5),
+    "result_ttl": ("86400", 86400.0),
+    "shutdown_timeout": ("0", 0.0),
+    "audit_log": ("/var/log/limner/audit.log", Path("/var/log/limner/audit.log")),
+    "audit_retention_days": ("3650", 3650),
     "canary_interval": ("3600", 3600.0),
 }
+
+TOGETHER = {"tls_cert": "tls_key", "tls_key": "tls_cert"}
+"""Settings that make no sense without another."""
+
+SECRETS = ("api_keys", "redis_url")
 
 
 def test_tables_above_name_every_setting() -> None:
@@ -80,6 +133,8 @@ def test_wrong_value_is_refused_by_name(no_settings: pytest.MonkeyPatch, name: s
 def test_right_value_is_read(no_settings: pytest.MonkeyPatch, name: str) -> None:
     text, value = RIGHT[name]
     no_settings.setenv(f"LIMNER_{name.upper()}", text)
+    if name in TOGETHER:
+        no_settings.setenv(f"LIMNER_{TOGETHER[name].upper()}", "/other")
     read = getattr(get_settings(), name)
     assert (tuple(map(str, read)) if name == "mirrors" else read) == value
     assert read != Settings.model_fields[name].default
@@ -96,6 +151,42 @@ def test_all_wrong_variables_are_named_at_once(no_settings: pytest.MonkeyPatch) 
 def test_empty_text_leaves_the_default(no_settings: pytest.MonkeyPatch, name: str) -> None:
     no_settings.setenv(f"LIMNER_{name.upper()}", "")
     assert getattr(get_settings(), name) == Settings.model_fields[name].default
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_secret_is_never_shown(no_settings: pytest.MonkeyPatch, name: str) -> None:
+    no_settings.setenv(f"LIMNER_{name.upper()}", "sésame ouvre-toi")
+    no_settings.setenv("LIMNER_PORT", "x")
+    with pytest.raises(SettingsError) as refused:
+        get_settings()
+    assert f"LIMNER_{name.upper()} is wrong: " in refused.value.message
+    assert "LIMNER_PORT is 'x': " in refused.value.message
+    assert "ouvre" not in refused.value.message
+
+
+def test_settings_that_are_secret_are_those_above() -> None:
+    assert [name for name, field in Settings.model_fields.items() if SecretStr in get_args(field.annotation)] == [
+        *SECRETS
+    ]
+
+
+@pytest.mark.parametrize("name", TOGETHER)
+def test_certificate_and_key_belong_together(no_settings: pytest.MonkeyPatch, name: str) -> None:
+    no_settings.setenv(f"LIMNER_{name.upper()}", "/tls/file.pem")
+    for secret in SECRETS:
+        no_settings.setenv(f"LIMNER_{secret.upper()}", RIGHT[secret][0])
+    with pytest.raises(SettingsError) as refused:
+        get_settings()
+    assert refused.value.message == (
+        "LIMNER_TLS_CERT and LIMNER_TLS_KEY belong together: set both or neither. See docs/settings.md."
+    )
+
+
+@pytest.mark.parametrize("text", ["10/minute", "10 per minute", "5/30seconds", "1/second; 99999/99 days", "off"])
+def test_rate_limits_in_the_notation_of_limits(text: str) -> None:
+    assert check_rate_limit(text) == text
+    if text != NO_RATE_LIMIT:
+        assert len(limits.parse_many(text)) == text.count(";") + 1
 
 
 def test_mirrors_are_a_list_with_commas(no_settings: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,24 @@
+"""How the gateway goes: first nobody new, then what runs, then what waits to be fetched, then everything is wiped."""
+
+from __future__ import annotations
+
+import asyncio
+
+from gateway.services import Services
+
+_LOOK_SECONDS = 0.1
+
+
+async def drain(services: Services) -> None:
+    """Answer no more uploads, and wait until nothing runs and nothing is left to fetch.
+
+    The server cancels it when ``LIMNER_SHUTDOWN_TIMEOUT`` is over. Results in Redis need no waiting: another gateway
+    delivers them.
+    """
+    services.queue.closed = True
+    shared = services.settings.redis_url is not None
+    try:
+        while services.queue.admitted or services.desk.busy or (services.desk.unfetched and not shared):
+            await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        services.desk.closing.set()  # event streams would keep the server waiting

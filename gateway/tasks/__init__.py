@@ -1,0 +1,1 @@
+"""Tasks: their queue, the work, what is told of them, and the delivery of results."""

@@ -1,0 +1,67 @@
+"""A result on its way to the client: sent in pieces, wiped when all is sent, kept when the connection breaks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+CHUNK_BYTES = 65_536
+
+
+class Delivery(Response):
+    """Streams ``pieces``; then awaits ``delivered``, or ``broken_off`` where not all of it went out.
+
+    What the client's kernel has taken counts as delivered: HTTP knows no receipt.
+    """
+
+    def __init__(
+        self,
+        pieces: AsyncIterator[bytes],
+        *,
+        delivered: Callable[[], Awaitable[None]],
+        broken_off: Callable[[], Awaitable[None]],
+        media_type: str,
+        headers: dict[str, str],
+    ) -> None:
+        self.status_code = 200
+        self.media_type = media_type
+        self.background = None
+        self.init_headers({"Cache-Control": "no-store", **headers})
+        self._pieces = pieces
+        self._delivered = delivered
+        self._broken_off = broken_off
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        gone = asyncio.ensure_future(_disconnected(receive))
+        complete = False
+        try:
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            async for piece in self._pieces:
+                if gone.done():
+                    return
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # Looked at before the end is sent: after it, the server reports every connection as gone.
+            await asyncio.sleep(0)
+            complete = not gone.done()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        finally:
+            gone.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(self._delivered() if complete else self._broken_off())
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def in_pieces(content: bytearray) -> AsyncIterator[bytes]:
+    """Pieces of a size that a connection takes at once."""
+    view = memoryview(content)
+    for start in range(0, len(view), CHUNK_BYTES):
+        yield bytes(view[start : start + CHUNK_BYTES])
+    view.release()

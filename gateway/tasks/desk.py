@@ -1,0 +1,279 @@
+"""Where tasks are taken in, worked on, looked up, deleted and forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import logging
+import secrets
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from gateway.access.client import Client
+from gateway.audit import Audit, Reason
+from gateway.metrics import Metrics
+from gateway.problems import unexpected
+from gateway.state.record import Kind, Record
+from gateway.state.sealing import Seal, is_task_id, name_of, new_salt, new_task_id
+from gateway.state.store import Store
+from limner.errors import Cancelled, InferenceUnavailable, LimnerError, NotFound, ShuttingDown, StateUnavailable
+
+log = logging.getLogger("limner.tasks")
+
+BEAT_SECONDS = 1.0
+PERSIST_SECONDS = 60.0
+"""How long a finished result waits for a store that is away."""
+
+_KEEP_EVERY = 30.0
+_UNKNOWN = "There is no such task. Its result may have expired; send the photo again."
+
+
+class Running:
+    """A task that is worked on here."""
+
+    def __init__(self, desk: Desk, task_id: str, record: Record) -> None:
+        self.task_id = task_id
+        self.name = name_of(task_id)
+        self.record = record
+        self.parts: list[str] = []
+        self.work: asyncio.Task[None] | None = None
+        self.position: Callable[[], int | None] = lambda: None
+        self._desk = desk
+
+    @property
+    def held(self) -> int:
+        """Bytes of results in the memory of this process."""
+        return self._desk.store.held
+
+    def seal(self) -> Seal:
+        return Seal(self.task_id, self.record.salt)
+
+    async def update(self, **changes: Any) -> None:
+        """Change the record, here and in the store.
+
+        Raises:
+            Cancelled: the task was deleted meanwhile.
+        """
+        self.record = replace(self.record, **changes)
+        await self._desk.persist(self._write)
+
+    async def keep(self, part: str, sealed: bytearray) -> None:
+        """Hand something sealed to the store."""
+        self.parts.append(part)
+        expires = time.time() + self._desk.result_ttl + 2 * _KEEP_EVERY
+        await self._desk.persist(lambda: self._desk.store.put_blob(self.name, part, sealed, expires))
+
+    async def _write(self) -> None:
+        if not await self._desk.store.write(self.name, self.record):
+            raise Cancelled("The task was deleted.")
+
+
+Job = Callable[[Running], Awaitable[dict[str, Any]]]
+"""Does the work of a task; gives the fields of its record that change on completion."""
+
+
+class Desk:
+    """All tasks of this gateway. ``watch`` must run beside it."""
+
+    def __init__(self, store: Store, metrics: Metrics, audit: Audit, *, result_ttl: float) -> None:
+        self.store = store
+        self.result_ttl = result_ttl
+        self.closing = asyncio.Event()
+        self._owner = secrets.token_hex(8)
+        self._metrics = metrics
+        self._audit = audit
+        self._running: dict[str, Running] = {}
+        self._unfetched: list[tuple[float, str]] = []
+        self._kept_at = 0.0
+
+    @property
+    def busy(self) -> int:
+        """How many tasks are worked on here."""
+        return len(self._running)
+
+    @property
+    def unfetched(self) -> int:
+        """How many finished tasks of this gateway may still be fetched."""
+        return len(self._unfetched)
+
+    async def begin(self, kind: Kind, client: Client, **fields: Any) -> Running:
+        """Enter a new task.
+
+        Raises:
+            StateUnavailable: the store is away.
+        """
+        record = Record(kind, "pending", self._owner, client.owner, new_salt(), created=time.time(), **fields)
+        running = Running(self, new_task_id(), record)
+        await self.store.write(running.name, record)
+        self._running[running.name] = running
+        return running
+
+    def run(self, running: Running, job: Job, afterwards: Callable[[], None]) -> None:
+        """Work on it in the background. ``afterwards`` is called at the end, whatever that is."""
+
+        def ended(_: asyncio.Task[None]) -> None:
+            # Not in a `finally` of the work: that one never begins where it is cancelled at once.
+            self._running.pop(running.name, None)
+            afterwards()
+
+        running.work = asyncio.create_task(self._execute(running, job))
+        running.work.add_done_callback(ended)
+
+    async def abandon(self, running: Running) -> None:
+        """Forget a task that was begun, but is not to be."""
+        self._running.pop(running.name, None)
+        with suppress(StateUnavailable):
+            await self.store.clean(running.name)
+
+    async def read(self, task_id: str, kind: Kind, client: Client) -> Record:
+        """The record of a task.
+
+        Raises:
+            NotFound: there is none, or it is somebody else's.
+            StateUnavailable: the store is away.
+        """
+        name = name_of(task_id)
+        record = await self.store.read(name) if is_task_id(task_id) else None
+        if record is None or record.kind != kind or not may_see(client, record):
+            raise NotFound(_UNKNOWN)
+        if record.running and record.owner != self._owner and not await self.store.is_alive(record.owner):
+            return await self._declare_lost(name, record)
+        if record.status == "completed" and record.expires <= time.time():
+            await self._clean(name, "expired")
+            return replace(record, status="cleaned", salt="")
+        return record
+
+    async def delete(self, task_id: str, kind: Kind, client: Client) -> None:
+        """Cancel or wipe.
+
+        Raises:
+            NotFound, StateUnavailable: as :meth:`read`.
+        """
+        await self.read(task_id, kind, client)
+        name = name_of(task_id)
+        await self._clean(name, "deleted")
+        running = self._running.get(name)
+        if running is not None and running.work is not None:
+            running.work.cancel()
+
+    async def delivered(self, name: str) -> None:
+        """Wipe what has been delivered."""
+        with suppress(StateUnavailable):  # the result itself is gone already; its record expires by itself
+            await self._clean(name, "delivered")
+
+    async def persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Write to the store; while it is away, wait for it for a while rather than lose finished work."""
+        deadline = time.monotonic() + PERSIST_SECONDS
+        while True:
+            try:
+                return await write()
+            except StateUnavailable:
+                if time.monotonic() > deadline or self.closing.is_set():
+                    raise
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def watch(self) -> None:
+        """Tell others that this gateway lives, learn what they deleted, wipe what has expired; until cancelled."""
+        while True:
+            try:
+                await self._beat()
+            except StateUnavailable:
+                pass  # the store has said so in the log; the next beat tries again
+            except Exception as error:  # a fault of ours must not end the watch
+                unexpected(error)
+            await asyncio.sleep(BEAT_SECONDS)
+
+    async def close(self) -> None:
+        """Cancel what runs and wipe what is held."""
+        self.closing.set()
+        works = [running.work for running in self._running.values() if running.work is not None]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        for _, name in self._unfetched:
+            if self.store.held:
+                self._audit.cleanup(task=name, reason="shutdown")
+        await self.store.close()
+
+    async def _execute(self, running: Running, job: Job) -> None:
+        status, changes = "completed", dict[str, Any]()
+        try:
+            changes = await job(running)
+        except (Cancelled, asyncio.CancelledError):
+            status = "cleaned"
+        except LimnerError as error:
+            status, changes = "failed", _failure(error)
+        except Exception as error:
+            status, changes = "failed", _failure(unexpected(error))
+        try:
+            await self._conclude(running, status, changes)
+        except (LimnerError, asyncio.CancelledError):
+            log.warning("a task ended as %s, which the store does not know", status)
+        finally:
+            self._metrics.task_ended(running.record.kind, status)
+
+    async def _conclude(self, running: Running, status: str, changes: dict[str, Any]) -> None:
+        if status == "cleaned" and self.closing.is_set():
+            # Nobody asked for its end: others may tell the client so.
+            status, changes = "failed", _failure(ShuttingDown("The server was stopped. Send the photo again."))
+        if status == "cleaned":
+            await self._clean(running.name, "deleted")
+            return
+        now = time.time()
+        expires = now + self.result_ttl
+        try:
+            await self.persist(lambda: self.store.keep_blobs(running.name, expires))
+            await running.update(status=status, finished=now, expires=expires, queue_position=None, **changes)
+        except Cancelled:
+            await self._clean(running.name, "deleted")
+            return
+        if status == "completed":
+            heapq.heappush(self._unfetched, (expires, running.name))
+        else:
+            for part in running.parts:
+                await self.store.take_blob(running.name, part)
+            self._audit.cleanup(task=running.name, reason="failed")
+
+    async def _beat(self) -> None:
+        await self.store.beat(self._owner)
+        keep = time.monotonic() - self._kept_at > _KEEP_EVERY
+        for running in list(self._running.values()):
+            position = running.position()
+            if position != running.record.queue_position:
+                running.record = replace(running.record, queue_position=position)
+            if not await self.store.write(running.name, running.record) and running.work is not None:
+                if running.name in self._running:
+                    running.work.cancel()
+            elif keep:
+                await self.store.keep_blobs(running.name, time.time() + self.result_ttl + 2 * _KEEP_EVERY)
+        if keep:
+            self._kept_at = time.monotonic()
+        while self._unfetched and self._unfetched[0][0] <= time.time():
+            await self._clean(self._unfetched[0][1], "expired")
+
+    async def _clean(self, name: str, reason: Reason) -> None:
+        before = await self.store.clean(name)
+        if before is not None and before.status != "cleaned":
+            self._audit.cleanup(task=name, reason=reason)
+        self._unfetched = [entry for entry in self._unfetched if entry[1] != name]
+        heapq.heapify(self._unfetched)
+
+    async def _declare_lost(self, name: str, record: Record) -> Record:
+        error = InferenceUnavailable("The server that worked on it went down. Send it again.")
+        lost = replace(
+            record, status="failed", finished=time.time(), expires=time.time() + self.result_ttl, **_failure(error)
+        )
+        await self.store.write(name, lost)
+        return await self.store.read(name) or lost
+
+
+def may_see(client: Client, record: Record) -> bool:
+    """Whether the task is the client's own."""
+    return record.client == client.owner or "admin" in client.roles
+
+
+def _failure(error: LimnerError) -> dict[str, Any]:
+    return {"error_type": error.type, "error_message": error.message}

@@ -1,0 +1,63 @@
+"""Server-sent events of a task: its place in the queue, its progress, its end."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
+from starlette.responses import StreamingResponse
+
+from gateway.tasks.answers import BatchResult, EnhancementResult
+from limner.errors import CapacityError, LimnerError
+
+LOOK_SECONDS = 0.5
+KEEPALIVE_SECONDS = 15.0
+RETRY_MILLISECONDS = 2000
+
+State = EnhancementResult | BatchResult
+
+
+def event_stream(look: Callable[[], Awaitable[State]], closing: asyncio.Event) -> StreamingResponse:
+    """Events until the task is over, or the server closes: a client then asks again by itself.
+
+    ``queue`` has ``{"queue_position": n}``, ``progress`` and ``done`` the state as the status call gives it. An event
+    is sent when something has changed.
+    """
+    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return StreamingResponse(_events(look, closing), media_type="text/event-stream", headers=headers)
+
+
+async def _events(look: Callable[[], Awaitable[State]], closing: asyncio.Event) -> AsyncIterator[bytes]:
+    position: int | None = None
+    last: tuple[object, ...] = ()
+    sent_at = time.monotonic()
+    yield format_sse_event(retry=RETRY_MILLISECONDS)
+    while not closing.is_set():
+        try:
+            state = await look()
+        except CapacityError:
+            await asyncio.sleep(LOOK_SECONDS)  # the store is away, and may be back at once
+            continue
+        except LimnerError:
+            return  # forgotten meanwhile
+        if state.queue_position is not None and state.queue_position != position:
+            position = state.queue_position
+            yield format_sse_event(event="queue", data_str=f'{{"queue_position":{position}}}')
+            sent_at = time.monotonic()
+        if state.status not in {"pending", "processing"}:
+            yield format_sse_event(event="done", data_str=state.model_dump_json())
+            return
+        now = (state.status, round(state.progress, 2))
+        if now != last:
+            last = now
+            yield format_sse_event(event="progress", data_str=state.model_dump_json())
+            sent_at = time.monotonic()
+        elif time.monotonic() - sent_at > KEEPALIVE_SECONDS:
+            yield KEEPALIVE_COMMENT
+            sent_at = time.monotonic()
+        try:
+            await asyncio.wait_for(closing.wait(), LOOK_SECONDS)
+        except asyncio.TimeoutError:
+            continue
