@@ -12,7 +12,7 @@ from cli.embedded import stopped_by_sigterm, triton_server
 from gateway.access.exposure import check_exposure
 from gateway.access.keys import KeyRing
 from gateway.app import create_app
-from gateway.drain import drain
+from gateway.drain import drain, unfinished
 from gateway.logs import configure_logging
 from gateway.server import build_server
 from gateway.tls import tls_context
@@ -51,7 +51,13 @@ def serve() -> None:
 
 async def _listen(settings: Settings, triton_url: str) -> None:
     app = create_app(settings, triton_url)
-    server = build_server(app, settings, lambda: drain(app.state.services))
+
+    async def finish() -> None:
+        if left := unfinished(app.state.services):
+            click.echo(f"{left} Waiting up to {settings.shutdown_timeout:g} s for that; Ctrl-C again stops at once.")
+        await drain(app.state.services)
+
+    server = build_server(app, settings, finish)
     announcement = asyncio.create_task(_announce(server, settings, triton_url))
     try:
         await server.serve()

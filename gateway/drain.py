@@ -16,9 +16,16 @@ async def drain(services: Services) -> None:
     delivers them.
     """
     services.queue.closed = True
-    shared = services.settings.redis_url is not None
     try:
-        while services.queue.admitted or services.desk.busy or (services.desk.unfetched and not shared):
+        while unfinished(services):
             await asyncio.sleep(_LOOK_SECONDS)
     finally:
         services.desk.closing.set()  # event streams would keep the server waiting
+
+
+def unfinished(services: Services) -> str:
+    """What the gateway cannot leave yet, in words; empty where it may go."""
+    waiting = 0 if services.settings.redis_url is not None else services.desk.unfetched
+    if services.queue.admitted or services.desk.busy or waiting:
+        return f"{services.queue.admitted} tasks are inside, {waiting} results are not fetched."
+    return ""

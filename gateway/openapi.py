@@ -26,6 +26,7 @@ from limner.errors import (
     InvalidForm,
     InvalidOption,
     LimnerError,
+    NoPhotos,
     NotCompleted,
     NotFound,
     OutputTooLarge,
@@ -60,6 +61,7 @@ ARCHIVE_ERRORS = (
     DamagedArchive,
     EncryptedArchive,
     UnsafeArchive,
+    NoPhotos,
     ArchiveTooLarge,
 )
 """What a form with an archive may be refused for."""
@@ -83,6 +85,7 @@ WHAT_TO_SEND: dict[Kind, str] = {
 }
 _BINARY: Schema = {"type": "string", "format": "binary"}
 _TEXT: Schema = {"type": "string"}
+_POSITION: Schema = {"type": "integer", "minimum": 1}
 
 IMAGE_RESPONSE: Schema = {
     "description": "The enhanced image.",
@@ -113,10 +116,24 @@ ZIP_RESPONSE: Schema = {
 
 
 def event_response(state: type[BaseModel]) -> Schema:
-    """Server-sent events whose data is a ``state``."""
+    """Server-sent events whose data is a ``state``. ``itemSchema`` is OpenAPI 3.2's; FastAPI writes it into 3.1, too."""
+    place: Schema = {"type": "object", "required": ["queue_position"], "properties": {"queue_position": _POSITION}}
+    kinds = [
+        _event(["queue"], place),
+        _event(["progress", "done"], {"$ref": f"#/components/schemas/{state.__name__}"}),
+    ]
     return {
         "description": f"Events; the data of `progress` and `done` is a `{state.__name__}`.",
-        "content": {"text/event-stream": {"schema": _TEXT}},
+        "content": {"text/event-stream": {"itemSchema": {"oneOf": kinds}}},
+    }
+
+
+def _event(names: list[str], data: Schema) -> Schema:
+    told: Schema = {**_TEXT, "contentMediaType": "application/json", "contentSchema": data}
+    return {
+        "type": "object",
+        "required": ["event", "data"],
+        "properties": {"event": {**_TEXT, "enum": names}, "data": told},
     }
 
 

@@ -30,6 +30,8 @@ CHANNEL_ARGUMENTS = [
     ("grpc.max_reconnect_backoff_ms", 1000),
     # Triton is near; a proxy named in the environment is for the world outside.
     ("grpc.enable_http_proxy", 0),
+    # Else gRPC would keep the connection for the next channel to the same address.
+    ("grpc.use_local_subchannel_pool", 1),
 ]
 
 _INCOMPLETE = "The server's answer is incomplete."
@@ -57,13 +59,21 @@ class EnhancedFaces(Enhanced):
 
 
 class TritonClient:
-    """One gRPC channel. Make it inside a running event loop; cancelling a call cancels it in Triton."""
+    """Make it inside a running event loop; cancelling a call cancels it in Triton.
+
+    Each photo has a connection of its own: while one is open, gRPC keeps the block that it has read last, at both
+    ends, with a part of the photo and of the result. So photos also spread over all servers behind one address.
+    """
 
     def __init__(self, url: str) -> None:
-        self._client = InferenceServerClient(url, channel_args=CHANNEL_ARGUMENTS)
+        self._url = url
+        self._client = self._connect()
 
     async def close(self) -> None:
         await self._client.close()
+
+    def _connect(self) -> InferenceServerClient:
+        return InferenceServerClient(self._url, channel_args=CHANNEL_ARGUMENTS)
 
     async def enhance(self, image: bytes | bytearray, options: Options, *, request_id: str, timeout: float) -> Enhanced:
         """Run ``face_enhance`` on an encoded photo, within ``timeout`` seconds.
@@ -96,7 +106,9 @@ class TritonClient:
             LimnerError: as :meth:`enhance`.
         """
         query = ("QUERY", np.zeros(1, np.uint8))
-        result = await self._infer("catalog", query, ("CATALOG",), request_id="", timeout=timeout, parameters={})
+        result = await _infer(
+            self._client, "catalog", query, ("CATALOG",), request_id="", timeout=timeout, parameters={}
+        )
         return Catalog.from_json(_text(result, "CATALOG"))
 
     async def _enhance(
@@ -108,40 +120,43 @@ class TritonClient:
         request_id: str,
         timeout: float,
     ) -> InferResult:
-        return await self._infer(
-            model,
-            ("IMAGE", np.frombuffer(image, np.uint8)),
-            ("IMAGE", "REPORT", *more_outputs),
-            request_id=request_id,
-            timeout=timeout,
-            parameters=options.to_parameters(),
-        )
-
-    async def _infer(
-        self,
-        model: str,
-        tensor: tuple[str, UInt8],
-        outputs: tuple[str, ...],
-        *,
-        request_id: str,
-        timeout: float,
-        parameters: dict[str, str],
-    ) -> InferResult:
-        name, values = tensor
-        infer_input = InferInput(name, list(values.shape), "UINT8")
-        infer_input.set_data_from_numpy(values)
-        try:
-            return await self._client.infer(
+        async with self._connect() as client:
+            return await _infer(
+                client,
                 model,
-                [infer_input],
-                outputs=[InferRequestedOutput(output) for output in outputs],
+                ("IMAGE", np.frombuffer(image, np.uint8)),
+                ("IMAGE", "REPORT", *more_outputs),
                 request_id=request_id,
-                client_timeout=timeout,
-                headers=outgoing_headers(),
-                parameters=parameters,
+                timeout=timeout,
+                parameters=options.to_parameters(),
             )
-        except InferenceServerException as error:
-            raise to_limner_error(error) from None
+
+
+async def _infer(
+    client: InferenceServerClient,
+    model: str,
+    tensor: tuple[str, UInt8],
+    outputs: tuple[str, ...],
+    *,
+    request_id: str,
+    timeout: float,
+    parameters: dict[str, str],
+) -> InferResult:
+    name, values = tensor
+    infer_input = InferInput(name, list(values.shape), "UINT8")
+    infer_input.set_data_from_numpy(values)
+    try:
+        return await client.infer(
+            model,
+            [infer_input],
+            outputs=[InferRequestedOutput(output) for output in outputs],
+            request_id=request_id,
+            client_timeout=timeout,
+            headers=outgoing_headers(),
+            parameters=parameters,
+        )
+    except InferenceServerException as error:
+        raise to_limner_error(error) from None
 
 
 def _enhanced(result: InferResult) -> tuple[bytes, str, Report]:

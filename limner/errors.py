@@ -13,6 +13,7 @@
     │   ├── DamagedArchive          422  damaged-archive
     │   ├── EncryptedArchive        422  encrypted-archive
     │   ├── UnsafeArchive           422  unsafe-archive
+    │   ├── NoPhotos                422  no-photos
     │   └── ArchiveTooLarge         413  archive-too-large
     ├── UploadTimeout               408  upload-timeout
     ├── Unauthorized                401  unauthorized
@@ -117,6 +118,12 @@ class UnsafeArchive(InputError):
     """It is made to harm: overlapping entries, more than it says, paths that lead out of it."""
 
     type, title, status = "unsafe-archive", "Unsafe archive", 422
+
+
+class NoPhotos(InputError):
+    """An archive in which nothing looks like a photo."""
+
+    type, title, status = "no-photos", "No photos", 422
 
 
 class ArchiveTooLarge(InputError):

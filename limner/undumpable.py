@@ -53,8 +53,8 @@ def forbid_dumps() -> None:
 def scrub_freed_memory() -> None:
     """Have this process overwrite memory when it is freed.
 
-    It holds for what ``malloc`` gave out: bytes, arrays, the buffers of decoders. Blocks up to 1 KiB are left out, where
-    glibc keeps them for the thread that freed them; only :data:`SCRUBBING` reaches those.
+    It holds for what ``malloc`` gave out: bytes, arrays, the buffers of decoders. Blocks up to 1 KiB are left out,
+    where glibc keeps them for the thread that freed them; only :data:`SCRUBBING` reaches those.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:  # musl has none, and others of that name ignore what they do not know

@@ -20,8 +20,8 @@ class Limits:
         max_ratio: unpacked over packed bytes of an entry of more than 1 MiB. Photos are compressed already and stay
             near 1; deflate cannot exceed 1032.
         max_depth: folders around a photo.
-        memory_bytes: address space of the process beyond that of the bare interpreter. The archive is in it once
-            (ZIP) or twice (RAR), then the window of the decoder and the photos of one go.
+        memory_bytes: address space of the process beyond that of the bare interpreter. The archive is in it once (ZIP)
+            or, while it is opened, three times (RAR); then there are the decoder's window and some photos.
         cpu_seconds: computing time of the process, for the whole archive.
         silence_seconds: longest wait for one answer of the process.
     """

@@ -13,8 +13,8 @@ from limner.errors import (
     DamagedImage,
     EmptyImage,
     EncryptedArchive,
-    InputError,
     LimnerError,
+    NoPhotos,
     UnsupportedFormat,
 )
 from limner.header import read_header
@@ -68,7 +68,7 @@ class Walk:
             return
         errors = [verdict for verdict in self._verdicts if isinstance(verdict, LimnerError)]
         if not errors:
-            raise InputError("The archive holds no photo. Pack JPEG, PNG or WebP photos into it.")
+            raise NoPhotos("The archive holds no photo. Pack JPEG, PNG or WebP photos into it.")
         if all(isinstance(error, EncryptedArchive) for error in errors):
             raise EncryptedArchive("The archive is encrypted. Pack the photos again without a password.")
 

@@ -99,6 +99,7 @@ class Batch:
             await asyncio.gather(*photos, return_exceptions=True)
         if broken is not None and not self.processed:
             raise broken
+        self.failed += unpacker.total - number  # what lies behind the place where the archive broke
         return await self._finish(running, unpacker.total, broken)
 
     def _passed_over(self, number: int, entry: Refused | Skipped) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from tritonclient import grpc
@@ -13,9 +15,18 @@ both = pytest.mark.parametrize("backend", BACKENDS)
 
 
 def counts(client: grpc.InferenceServerClient, model: str) -> tuple[int, int]:
-    """Items inferred, and executions that it took."""
-    statistics = client.get_inference_statistics(model).model_stats[0]
-    return statistics.inference_count, statistics.execution_count
+    """Items inferred, and executions that it took.
+
+    Triton counts when the model has overwritten what it was sent, a moment after the answer is there.
+    """
+    before = None
+    while True:
+        statistics = client.get_inference_statistics(model).model_stats[0]
+        now = statistics.inference_count, statistics.execution_count
+        if now == before:
+            return now
+        before = now
+        time.sleep(0.1)
 
 
 @pytest.mark.parametrize("model", ["openvino_photo", "onnxruntime_photo", "openvino_padded", "openvino_streams"])

@@ -118,8 +118,8 @@ async def test_photos_come_back_under_their_names_and_the_rest_is_told_of(
 
 async def test_a_rar(gateway: Gateway, make_photo: MakePhoto) -> None:
     builder = RarBuilder()
-    builder.add_bytes("王芳.png", make_photo("PNG", (24, 24)))
-    builder.add_bytes("b.png", make_photo("PNG", (16, 16)))
+    builder.add_bytes(make_photo("PNG", (24, 24)), "王芳.png")
+    builder.add_bytes(make_photo("PNG", (16, 16)), "b.png")
     batch_id = await submit(gateway.client, builder.to_bytes())
     await until(gateway.client, batch_id, "completed")
     files, _ = await fetch(gateway.client, batch_id)

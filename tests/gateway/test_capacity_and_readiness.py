@@ -7,12 +7,11 @@ from contextlib import AbstractAsyncContextManager
 import httpx
 import pytest
 
-from gateway.app import create_app
 from gateway.capacity import Capacity
-from gateway.metrics import Metrics
 from gateway.readiness import Readiness
 from limner.errors import EmptyImage, InferenceTimeout, InferenceUnavailable, QueueFull
 from limner.settings import Settings
+from tests.gateway.conftest import OpenGateway
 
 pytestmark = pytest.mark.timeout(60)
 
@@ -22,7 +21,7 @@ OpenClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 def test_capacity_refuses_and_recovers() -> None:
     capacity = Capacity(1)
     with capacity.slot():
-        with pytest.raises(QueueFull, match="1 places"), capacity.slot():
+        with pytest.raises(QueueFull, match="1 batches"), capacity.slot():
             pass
         assert capacity.active == 1
     with pytest.raises(EmptyImage), capacity.slot():
@@ -30,17 +29,18 @@ def test_capacity_refuses_and_recovers() -> None:
     assert capacity.active == 0
 
 
-async def test_more_uploads_than_places_get_a_503_with_retry_after(serve: OpenClient) -> None:
+async def test_more_uploads_than_places_get_a_503_with_retry_after(open_gateway: OpenGateway) -> None:
     release = asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"--b\r\n"
         await release.wait()
 
-    async with serve(Settings(max_tasks=1)) as client:
+    async with open_gateway(Settings(max_tasks=1, max_queue=0)) as gateway:
+        client = gateway.client
         headers = {"content-type": "multipart/form-data; boundary=b"}
         first = asyncio.create_task(client.post("/v1/enhance", content=slow(), headers=headers))
-        while "active_tasks 1.0" not in (await client.get("/metrics")).text:
+        while not gateway.services.queue.admitted:
             await asyncio.sleep(0.01)
         second = await client.post("/v1/enhance", files={"file": b"x"})
         release.set()
@@ -49,7 +49,6 @@ async def test_more_uploads_than_places_get_a_503_with_retry_after(serve: OpenCl
     assert second.status_code == 503
     assert second.json()["type"] == "urn:limner:problem:temporary-reduced-capacity"
     assert int(second.headers["retry-after"]) > 0
-    assert "active_tasks 0.0" in metrics
     assert 'enhancement_requests_total{status="503"} 1.0' in metrics
     assert 'enhancement_requests_total{status="400"} 1.0' in metrics
 
@@ -61,8 +60,9 @@ async def test_too_large_upload_is_told_even_to_clients_that_send_first_and_read
             assert answer.status_code == 413
 
 
-async def test_client_that_leaves_frees_its_place(serve: OpenClient) -> None:
-    async with serve(Settings(max_tasks=1)) as client:
+async def test_client_that_leaves_frees_its_place(open_gateway: OpenGateway) -> None:
+    async with open_gateway(Settings(max_tasks=1)) as gateway:
+        client = gateway.client
         port = httpx.URL(client.base_url).port
         _, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(
@@ -70,12 +70,13 @@ async def test_client_that_leaves_frees_its_place(serve: OpenClient) -> None:
             b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b\r\n"
         )
         await writer.drain()
-        while "active_tasks 1.0" not in (await client.get("/metrics")).text:
+        while not gateway.services.queue.admitted:
             await asyncio.sleep(0.01)
         writer.close()
         await writer.wait_closed()
-        while "active_tasks 0.0" not in (text := (await client.get("/metrics")).text):
+        while gateway.services.queue.admitted:
             await asyncio.sleep(0.01)
+        text = (await client.get("/metrics")).text
     assert 'enhancement_requests_total{status="499"} 1.0' in text
 
 
@@ -92,21 +93,3 @@ def test_readiness_goes_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     now += 2.0
     with pytest.raises(InferenceUnavailable, match="It took too long"):
         readiness.check()
-
-
-async def test_address_open_to_others_is_warned_of(call_app: OpenClient, caplog: pytest.LogCaptureFixture) -> None:
-    for host, warned in (("0.0.0.0", True), ("127.0.0.1", False), ("::1", False), ("localhost", False)):
-        caplog.clear()
-        async with call_app(create_app(Settings(host=host), "127.0.0.1:1")):
-            assert ("LIMNER_HOST" in caplog.text) is warned
-
-
-def test_metrics_of_a_success() -> None:
-    metrics = Metrics(Capacity(1))
-    with metrics.counted():
-        metrics.enhanced(2.0, {"milliseconds": {"decode": 1500, "odd": None}})
-    text = metrics.render().decode()
-    assert 'enhancement_requests_total{status="200"} 1.0' in text
-    assert "processing_time_seconds_sum 2.0" in text
-    assert 'step_seconds_sum{step="decode"} 1.5' in text
-    assert "odd" not in text

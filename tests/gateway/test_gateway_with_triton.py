@@ -132,7 +132,7 @@ async def test_client_that_leaves_cancels_and_full_places_refuse(
     serve: OpenClient, triton_url: str, make_photo: Callable[..., bytes]
 ) -> None:
     photo = make_photo("PNG", (768, 768))
-    async with serve(Settings(max_tasks=1), triton_url) as client:
+    async with serve(Settings(max_tasks=1, max_queue=0), triton_url) as client:
         leaving = asyncio.create_task(client.post("/v1/enhance", files={"file": photo}))
         await until_active(client, 1)
         refused = await client.post("/v1/enhance", files={"file": make_photo()}, data=QUICK)

@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.app import create_app
 from gateway.docs_page import render_docs
 from limner.errors import (
     BY_TYPE,
@@ -21,6 +22,7 @@ from limner.errors import (
     WeightsError,
 )
 from limner.options import OPTION_SPECS
+from limner.settings import Settings
 
 HTTP_MD = Path(__file__).parents[2] / "docs" / "http.md"
 NEVER_SENT = (SettingsError, WeightsError, ExportError, ServingError, ServerUnreachable)
@@ -44,16 +46,35 @@ async def document(client: httpx.AsyncClient) -> dict[str, Any]:
 
 
 def test_every_call_is_there(document: dict[str, Any]) -> None:
-    assert set(document["paths"]) == {"/v1/enhance", "/v1/models", "/healthz", "/readyz", "/metrics"}
+    calls = {(method, path) for path, methods in document["paths"].items() for method in methods}
+    assert calls == {
+        ("post", "/v1/enhance"),
+        ("post", "/v1/photos"),
+        ("get", "/v1/photos/{task_id}"),
+        ("delete", "/v1/photos/{task_id}"),
+        ("get", "/v1/photos/{task_id}/events"),
+        ("get", "/v1/photos/{task_id}/image"),
+        ("post", "/v1/batches"),
+        ("get", "/v1/batches/{batch_id}"),
+        ("delete", "/v1/batches/{batch_id}"),
+        ("get", "/v1/batches/{batch_id}/events"),
+        ("get", "/v1/batches/{batch_id}/archive"),
+        ("get", "/v1/models"),
+        ("get", "/healthz"),
+        ("get", "/readyz"),
+        ("get", "/metrics"),
+    }
 
 
-def test_form_has_every_option(document: dict[str, Any]) -> None:
-    body = document["paths"]["/v1/enhance"]["post"]["requestBody"]
+@pytest.mark.parametrize("path", ["/v1/enhance", "/v1/photos", "/v1/batches"])
+def test_form_has_every_option(document: dict[str, Any], path: str) -> None:
+    body = document["paths"][path]["post"]["requestBody"]
     form = body["content"]["multipart/form-data"]["schema"]
     assert body["required"] is True
     assert form["required"] == ["file"]
     assert form["additionalProperties"] is False
-    assert "0.1 MB" in form["properties"].pop("file")["description"]
+    limit = "100 MB" if path == "/v1/batches" else "0.1 MB"
+    assert limit in form["properties"].pop("file")["description"]
     assert set(form["properties"]) == {spec.name for spec in OPTION_SPECS}
     types = {"int": "integer", "float": "number", "bool": "boolean", "choice": "string"}
     for spec in OPTION_SPECS:
@@ -69,24 +90,39 @@ def test_form_has_every_option(document: dict[str, Any]) -> None:
 def test_every_error_answer_is_a_problem(document: dict[str, Any]) -> None:
     for path in document["paths"].values():
         for call in path.values():
-            errors = {status: answer for status, answer in call["responses"].items() if status != "200"}
+            errors = {status: answer for status, answer in call["responses"].items() if status not in {"200", "202"}}
             assert errors
             for status, answer in errors.items():
                 assert list(answer["content"]) == ["application/problem+json"]
-                assert (status == "503") == ("Retry-After" in answer.get("headers", {}))
+                assert (status in {"409", "429", "503"}) == ("Retry-After" in answer.get("headers", {}))
     assert set(document["components"]["schemas"]["Problem"]["required"]) >= {"type", "title", "status", "detail"}
 
 
+def told_of(call: dict[str, Any]) -> set[str]:
+    """The types of problems that a call documents."""
+    descriptions = (answer["description"] for answer in call["responses"].values())
+    return {kind for text in descriptions for kind in re.findall("urn:limner:problem:([a-z-]+)", text)}
+
+
 def test_enhance_documents_every_error_it_may_send(document: dict[str, Any]) -> None:
-    answers = document["paths"]["/v1/enhance"]["post"]["responses"]
-    told = {
-        kind
-        for answer in answers.values()
-        for kind in re.findall("urn:limner:problem:([a-z-]+)", answer["description"])
-    }
-    assert told == set(sent_errors()) - {"not-found", "method-not-allowed", "invalid-input"}
-    assert set(answers["200"]["content"]) == {"image/jpeg", "image/png", "image/webp"}
-    assert "Limner-Report" in answers["200"]["headers"]
+    call = document["paths"]["/v1/enhance"]["post"]
+    archives = {"damaged-archive", "encrypted-archive", "unsafe-archive", "archive-too-large", "no-photos"}
+    tasks = {"not-completed", "gone", "not-found"}
+    assert told_of(call) == set(sent_errors()) - archives - tasks - {"method-not-allowed", "invalid-input"}
+    assert set(call["responses"]["200"]["content"]) == {"image/jpeg", "image/png", "image/webp"}
+    assert "Limner-Report" in call["responses"]["200"]["headers"]
+
+
+def test_every_error_is_documented_somewhere(document: dict[str, Any]) -> None:
+    told = {kind for path in document["paths"].values() for call in path.values() for kind in told_of(call)}
+    assert told == set(sent_errors()) - {"method-not-allowed", "invalid-input"}
+
+
+def test_with_keys_the_document_says_how_to_send_one(document: dict[str, Any]) -> None:
+    assert "security" not in document
+    with_keys = create_app(Settings(api_keys="k" * 20), "127.0.0.1:1").openapi()
+    assert with_keys["security"] == [{"bearer": []}, {"key": []}]
+    assert with_keys["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
 
 
 def test_references_resolve(document: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 
 from gateway.envelope import SECURITY_HEADERS
 from gateway.logs import JsonFormatter
+from limner.canary import canary_png
 from limner.errors import BY_TYPE, InferenceFailed, LimnerError
 from limner.settings import Settings
 
@@ -34,7 +35,7 @@ def check_problem(answer: httpx.Response, status: int, kind: str) -> str:
         "instance": f"urn:limner:request:{request_id}",
         "request_id": request_id,
     }
-    assert ("retry-after" in answer.headers) == (status == 503)
+    assert ("retry-after" in answer.headers) == (status in {429, 503})
     for name, value in SECURITY_HEADERS.items():
         assert answer.headers[name] == value
     return str(problem["detail"])
@@ -59,7 +60,8 @@ async def test_unknown_path_and_method(client: httpx.AsyncClient) -> None:
         ({"files": {"file": b"x"}, "data": {"scale": "2"}}, 400, "invalid-option", "'scale' is not an option"),
         ({"files": {"file": b"x" * 100_001}}, 413, "file-too-large", "0.1 MB"),
         ({"files": {"file": b"x" * 1_000_000}}, 413, "file-too-large", "0.1 MB"),
-        ({"files": {"file": b"x"}}, 503, "inference-unavailable", "Try again"),
+        ({"files": {"file": b"x"}}, 415, "unsupported-format", "JPEG, PNG or WebP"),
+        ({"files": {"file": canary_png()}}, 503, "inference-unavailable", "Try again"),
     ],
 )
 async def test_refused_enhancements(

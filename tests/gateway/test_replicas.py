@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-import httpx
 import pytest
 import redis
 
-from limner.settings import PROJECT_ROOT
-from serving.process import free_port
 from tests.gateway.redis_server import RedisServer
+from tests.gateway.replica import SECONDS, Replica
 
 pytest_plugins = ["tests.gateway.redis_server"]
 
@@ -26,76 +19,8 @@ pytestmark = pytest.mark.timeout(300)
 
 QUICK = {"background": "lanczos", "restorer": "none"}
 SLOW = {"background": "realesrgan", "restorer": "none"}
-SECONDS = 60.0
 
 MakePhoto = Callable[..., bytes]
-
-
-class Replica:
-    """``limner serve`` in front of a Triton server elsewhere."""
-
-    def __init__(self, redis_url: str, triton_url: str, log: Path, **settings: str) -> None:
-        self.port = free_port()
-        environment = {
-            **os.environ,
-            "LIMNER_PORT": str(self.port),
-            "LIMNER_TRITON_URL": triton_url,
-            "LIMNER_REDIS_URL": redis_url,
-            "LIMNER_RATE_LIMIT": "off",
-            "LIMNER_SHUTDOWN_TIMEOUT": "2",
-            **settings,
-        }
-        self.log = log
-        with log.open("wb") as stream:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "serve"],
-                cwd=PROJECT_ROOT,
-                env=environment,
-                stdout=stream,
-                stderr=subprocess.STDOUT,
-            )
-        self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=60)
-
-    def wait(self) -> Replica:
-        """Until it answers."""
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            assert self._process.poll() is None, self.log.read_text()
-            try:
-                if self.client.get("/healthz").status_code == 200:
-                    return self
-            except httpx.TransportError:
-                time.sleep(0.05)
-        raise AssertionError(self.log.read_text())
-
-    def kill(self) -> None:
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait()
-
-    def stop(self) -> int:
-        self.client.close()
-        if self._process.poll() is None:
-            self._process.terminate()
-        return self._process.wait(30)
-
-    def submit(self, photo: bytes, fields: dict[str, str]) -> str:
-        answer = self.client.post("/v1/photos", files={"file": ("a.png", photo)}, data=fields)
-        assert answer.status_code == 202, answer.text
-        task_id: str = answer.json()["task_id"]
-        return task_id
-
-    def state(self, task_id: str) -> dict[str, Any]:
-        state: dict[str, Any] = self.client.get(f"/v1/photos/{task_id}").json()
-        return state
-
-    def until(self, task_id: str, *statuses: str) -> dict[str, Any]:
-        deadline = time.monotonic() + SECONDS
-        while time.monotonic() < deadline:
-            state = self.state(task_id)
-            if state["status"] in statuses:
-                return state
-            time.sleep(0.05)
-        raise AssertionError(state)
 
 
 @pytest.fixture
@@ -103,7 +28,12 @@ def start_replica(redis_server: RedisServer, triton_url: str, tmp_path: Path) ->
     started: list[Replica] = []
 
     def start(**settings: str) -> Replica:
-        replica = Replica(redis_server.url, triton_url, tmp_path / f"replica-{len(started)}.log", **settings)
+        replica = Replica(
+            triton_url,
+            tmp_path / f"replica-{len(started)}.log",
+            LIMNER_REDIS_URL=redis_server.url,
+            **settings,
+        )
         started.append(replica)
         return replica
 

@@ -26,14 +26,18 @@ from serving.preload import write_library
 from serving.process import Endpoint, free_port, shared_memory_prefix
 from serving.supervisor import Supervisor
 from tests.conftest import enhancing
-from tests.memory_search import files_open_for_writing, require_tracing, search, traced_writes, windows
+from tests.memory_search import search, windows
 from tests.model_repository.identity import furnish, restorer, stand_ins
+from tests.write_trace import files_open_for_writing, require_tracing, traced_writes
 
 pytest_plugins = ["tests.model_repository.identity_servers"]
 
 REQUESTS = {
     "lanczos": ((160, 120), {"background": "lanczos", "restorer": "none", "output_format": "png"}),
-    "lanczos of three megapixels": ((2000, 1500), {"background": "lanczos", "restorer": "none", "output_format": "jpeg"}),
+    "lanczos of three megapixels": (
+        (2000, 1500),
+        {"background": "lanczos", "restorer": "none", "output_format": "jpeg"},
+    ),
     "background network": ((200, 150), {"background": "swinir", "restorer": "none", "output_format": "png"}),
     "face network": ((512, 512), {"aligned": True, "restorer": "gfpgan", "output_format": "png"}),
 }

@@ -50,7 +50,7 @@ def overlapping_zip(files: int = 250, unpacked: int = 21_000_000, *, quoted: boo
     """
     packer = zlib.compressobj(9, zlib.DEFLATED, -15)
     kernel = b"".join(packer.compress(bytes(1 << 20)) for _ in range(unpacked >> 20)) + packer.flush()
-    names = [b"%03d.jpg" % number for number in range(files)]
+    names = [b"%03d.jpg" % (number if quoted else 0) for number in range(files)]
 
     def fields(name: bytes, packed: int, size: int) -> bytes:
         return struct.pack("<HHHHHIIIHH", 20, 0, 8, 0, 0x21, 0, packed, size, len(name), 0)

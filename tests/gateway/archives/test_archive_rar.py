@@ -11,7 +11,7 @@ import rars
 from gateway.archives import rar_files
 from gateway.archives.entries import Photo, Refused, Skipped
 from gateway.archives.unpack import Limits
-from limner.errors import ArchiveTooLarge, DamagedArchive, EncryptedArchive, InputError, UnsupportedFormat
+from limner.errors import ArchiveTooLarge, DamagedArchive, EncryptedArchive, NoPhotos, UnsupportedFormat
 from tests.gateway.archives.conftest import Summed, Unpack, Walk
 from tests.gateway.archives.making import JPEG, photo, rar_of, renamed_in_rar
 
@@ -168,7 +168,7 @@ def test_more_headers_than_are_listed(walk: Walk) -> None:
 
 
 def test_no_photo_and_nothing(walk: Walk) -> None:
-    assert type(walk(rar_of([("a.txt", b"words")]))) is InputError
+    assert type(walk(rar_of([("a.txt", b"words")]))) is NoPhotos
     assert isinstance(walk(b"Rar!\x1a\x07\x01\x00"), DamagedArchive)
     assert isinstance(walk(b"Rar!\x1a\x07\x00"), DamagedArchive)
     assert isinstance(walk(b"RE~^" + bytes(50)), UnsupportedFormat)

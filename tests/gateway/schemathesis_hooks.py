@@ -1,0 +1,100 @@
+"""What Schemathesis is to know of this API: real files, and which of its objections are meant to be so.
+
+Schemathesis loads it by the name in SCHEMATHESIS_HOOKS.
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+import schemathesis
+from hypothesis import strategies
+from PIL import Image
+from schemathesis.core.failures import AcceptedNegativeData, Failure
+from schemathesis.core.transport import Response
+from schemathesis.openapi.checks import RejectedPositiveData
+
+from limner.errors import InputError
+from limner.options import parse_options
+
+ABOUT_THE_FILE = frozenset(
+    f"urn:limner:problem:{kind}"
+    for kind in (
+        *("damaged-archive", "damaged-image", "empty-image", "encrypted-archive", "file-too-large", "no-photos"),
+        *("unsafe-archive", "unsupported-format"),
+    )
+)
+"""To a schema one file is as good as another."""
+
+LATER = "urn:limner:problem:gone"
+"""A result can be fetched once, which no schema says."""
+
+WITHOUT_WEIGHTS = "is not available here"
+"""Of an option that is right, but whose model has no weights."""
+
+
+def _photo(image_format: str) -> bytes:
+    encoded = io.BytesIO()
+    Image.linear_gradient("L").resize((24, 16)).convert("RGB").save(encoded, image_format)
+    return encoded.getvalue()
+
+
+def _archive() -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as writing:
+        writing.writestr("a.png", _photo("PNG"))
+        writing.writestr("王芳.jpg", _photo("JPEG"))
+        writing.writestr("readme.txt", "x")
+    return packed.getvalue()
+
+
+_files = strategies.sampled_from([_photo("PNG"), _photo("JPEG"), _photo("WEBP"), _archive(), _archive()])
+_broken = _files.flatmap(lambda file: strategies.integers(0, len(file)).map(lambda end: file[:end]))
+schemathesis.openapi.format("binary", _files | _broken | strategies.binary(max_size=64))
+
+
+@schemathesis.hook
+def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
+    """Let it follow tasks that exist, to their results, too."""
+    for kind, task_id in (("photos", "task_id"), ("batches", "batch_id")):
+        paths = [path for path in raw_schema["paths"] if path.startswith(f"/v1/{kind}/")]
+        links = {
+            call["operationId"]: {
+                "operationId": call["operationId"],
+                "parameters": {task_id: f"$response.body#/{task_id}"},
+            }
+            for path in paths
+            for call in raw_schema["paths"][path].values()
+        }
+        raw_schema["paths"][f"/v1/{kind}"]["post"]["responses"]["202"]["links"] = links
+
+
+@schemathesis.hook
+def filter_failure(
+    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: Response
+) -> bool:
+    """False for what is meant to be so."""
+    if isinstance(failure, RejectedPositiveData):
+        problem = response.json()
+        return not (problem["type"] in {*ABOUT_THE_FILE, LATER} or WITHOUT_WEIGHTS in problem["detail"])
+    if isinstance(failure, AcceptedNegativeData) and isinstance(case.body, dict):
+        return not _written_otherwise(case.body)
+    return True
+
+
+def _written_otherwise(body: dict[str, object]) -> bool:
+    """Whether the options of a form are right all the same: in a form everything is text, and ``1`` is a yes."""
+    try:
+        parse_options({name: str(value) for name, value in _sent(body) if name != "file"})
+    except InputError:
+        return False
+    return True
+
+
+def _sent(body: dict[str, object]) -> Iterator[tuple[str, object]]:
+    """A list is sent as one field for each of its items."""
+    for name, value in body.items():
+        yield from ((name, item) for item in value) if isinstance(value, list) else [(name, value)]
