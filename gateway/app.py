@@ -17,7 +17,7 @@ from gateway.access.guard import Guard
 from gateway.access.keys import KeyRing
 from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit
-from gateway.capacity import Capacity
+from gateway.capacity import Capacity, Uploads
 from gateway.envelope import Envelope
 from gateway.metrics import Metrics
 from gateway.problems import on_http_exception, on_limner_error, on_validation_error
@@ -117,6 +117,7 @@ async def _services(settings: Settings, triton_url: str) -> AsyncIterator[Servic
             store=store,
             queue=queue,
             batches=Capacity(settings.max_batches),
+            uploads=Uploads(max(1, (settings.max_tasks + settings.max_queue) // 2)),
             work=work,
             desk=desk,
             limiter=limiter,

@@ -26,20 +26,20 @@ from gateway.openapi import (
 from gateway.services import Shared
 from gateway.state.sealing import Seal, name_of, wipe
 from gateway.tasks.answers import BatchAccepted, BatchResult, batch_result
-from gateway.tasks.batch import INDEX, Batch
+from gateway.tasks.batch import Batch
 from gateway.tasks.delivery import Delivery
-from gateway.tasks.desk import Job, Running
+from gateway.tasks.desk import Job
 from gateway.tasks.events import event_stream
 from gateway.tasks.fetching import require_finished
+from gateway.tasks.running import Running
 from gateway.tasks.zipped import open_index, zip_of_batch
 from gateway.upload import read_upload
-from limner.errors import Gone
 from limner.options import parse_options
 from limner.settings import Settings
 
 router = APIRouter(tags=["batches"])
 
-BatchId = Annotated[str, Path(description="As the upload's answer named it.", max_length=64)]
+BatchId = Annotated[str, Path(description="As the upload's answer named it.")]
 
 
 @router.post(
@@ -58,7 +58,8 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
         held.enter_context(services.admission())
         held.enter_context(services.batches.slot())
         await services.limiter.spend(request, caller)
-        form = await read_upload(request, settings.max_archive_bytes, "archive")
+        with services.uploads.one_of(caller.name):
+            form = await read_upload(request, settings.max_archive_bytes, "archive")
         held.callback(form.wipe)
         parse_options(form.fields)
         batch = Batch(
@@ -73,6 +74,7 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
         size = len(form.file)
         kind: InputType = "rar" if form.file.startswith(b"Rar!") else "zip"
         running = await services.desk.begin("batch", caller)
+        running.accepted = False
         unpacked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         services.desk.run(running, _job(form.file, settings, batch, unpacked), held.pop_all().close)
         try:
@@ -82,7 +84,7 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
                 running.work.cancel()
             await services.desk.abandon(running)
             raise
-        services.audit.upload(task=running.name, kind="batch", client=caller.name, input_bytes=size, input_type=kind)
+        services.took(kind="batch", client=caller, size=size, file_type=kind, task=running.name)
     place = f"/v1/batches/{running.task_id}"
     accepted = BatchAccepted(
         batch_id=running.task_id,
@@ -100,13 +102,16 @@ def _job(archive: bytearray, settings: Settings, batch: Batch, unpacked: asyncio
             async with opened(archive, Limits.of(settings)) as unpacker:
                 wipe(archive)
                 archive.clear()
+                running.accepted = True
                 if not unpacked.done():
                     unpacked.set_result(unpacker.total)
                 return await batch.run(running, unpacker)
-        except Exception as error:  # whatever it is, the request must not wait for ever
+        except Exception as error:
             if not unpacked.done():
                 unpacked.set_exception(error)
             raise
+        finally:
+            unpacked.cancel()  # whatever happened, the request must not wait for ever
 
     return run
 
@@ -155,9 +160,7 @@ async def archive(batch_id: BatchId, services: Shared, caller: Caller) -> Respon
     record = await services.desk.read(batch_id, "batch", caller)
     require_finished(record, caller)
     name = name_of(batch_id)
-    sealed = await services.store.take_blob(name, INDEX)
-    if sealed is None:
-        raise Gone("The results were fetched already, or are being fetched. Send the archive again.")
+    sealed = await services.desk.take(name, record)
     seal = Seal(batch_id, record.salt)
     index = open_index(seal, sealed)
 
@@ -168,7 +171,7 @@ async def archive(batch_id: BatchId, services: Shared, caller: Caller) -> Respon
 
     async def broken_off() -> None:
         seal.wipe()
-        await services.store.put_blob(name, INDEX, bytearray(sealed), record.expires)
+        await services.desk.give_back(name, record, sealed)
 
     return Delivery(
         zip_of_batch(services.store, name, seal, index),

@@ -1,7 +1,8 @@
-"""How many batches may be inside at once: each holds an archive, a process and results in memory."""
+"""Places beside those of the queue: of batches, and of uploads of one client."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,7 +10,10 @@ from limner.errors import QueueFull
 
 
 class Capacity:
-    """A count with a limit. It refuses instead of queueing: an archive is too large to lie and wait."""
+    """How many batches may be inside at once: each holds an archive, a process and results in memory.
+
+    It refuses instead of queueing: an archive is too large to lie and wait.
+    """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -29,3 +33,28 @@ class Capacity:
             yield
         finally:
             self.active -= 1
+
+
+class Uploads:
+    """How many files one client may be sending at once: else a slow one could take all places for itself."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._at_it: Counter[str] = Counter()
+
+    @contextmanager
+    def one_of(self, client: str) -> Iterator[None]:
+        """Be one of the uploads of ``client``.
+
+        Raises:
+            QueueFull: it has too many of them.
+        """
+        if self._at_it[client] >= self.limit:
+            raise QueueFull(f"You are sending {self.limit} files already. Wait until one of them is here.")
+        self._at_it[client] += 1
+        try:
+            yield
+        finally:
+            self._at_it[client] -= 1
+            if not self._at_it[client]:
+                del self._at_it[client]

@@ -30,7 +30,8 @@ async def enhance(request: Request, services: Shared, caller: Caller) -> Respons
     # The place is taken before the body is read: it bounds the memory that uploads hold, too.
     with services.metrics.counted(), services.admission():
         await services.limiter.spend(request, caller)
-        form = await read_upload(request, services.settings.max_upload_bytes)
+        with services.uploads.one_of(caller.name):
+            form = await read_upload(request, services.settings.max_upload_bytes)
         try:
             job = Job.of(form.file, form.filename, form.fields, request.state.request_id)
             services.took(kind="synchronous", client=caller, size=len(form.file), file_type=job.header.format)

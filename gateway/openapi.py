@@ -116,7 +116,7 @@ ZIP_RESPONSE: Schema = {
 
 
 def event_response(state: type[BaseModel]) -> Schema:
-    """Server-sent events whose data is a ``state``. ``itemSchema`` is OpenAPI 3.2's; FastAPI writes it into 3.1, too."""
+    """Server-sent events whose data is a ``state``. ``itemSchema`` is of OpenAPI 3.2; FastAPI writes it, too."""
     place: Schema = {"type": "object", "required": ["queue_position"], "properties": {"queue_position": _POSITION}}
     kinds = [
         _event(["queue"], place),
@@ -178,11 +178,15 @@ def document(app: FastAPI, settings: Settings) -> Schema:
     """The whole OpenAPI document; the limits of ``settings`` are told where files are described."""
     made = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     parts = made.setdefault("components", {})
-    parts.setdefault("schemas", {})["Problem"] = Problem.model_json_schema()
+    schemas = parts.setdefault("schemas", {})
+    schemas["Problem"] = Problem.model_json_schema()
+    for theirs in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(theirs, None)
     limits = {WHAT_TO_SEND["photo"]: settings.max_upload_bytes, WHAT_TO_SEND["archive"]: settings.max_archive_bytes}
     for path in made["paths"].values():
         for call in path.values():
-            call["responses"].pop("422", None) if "HTTPValidationError" in str(call["responses"].get("422")) else None
+            if "HTTPValidationError" in str(call["responses"].get("422")):  # FastAPI's own; ours are problems
+                del call["responses"]["422"]
             form = call.get("requestBody", {}).get("content", {}).get("multipart/form-data")
             if form:
                 file = form["schema"]["properties"][FILE_FIELD]

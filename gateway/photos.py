@@ -34,7 +34,7 @@ from limner.errors import Gone
 
 router = APIRouter(tags=["photos"])
 
-TaskId = Annotated[str, Path(description="As the upload's answer named it.", max_length=64)]
+TaskId = Annotated[str, Path(description="As the upload's answer named it.")]
 
 
 @router.post(
@@ -51,7 +51,8 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
     with services.metrics.refusals(), ExitStack() as held:
         held.enter_context(services.admission())
         await services.limiter.spend(request, caller)
-        form = await read_upload(request, services.settings.max_upload_bytes)
+        with services.uploads.one_of(caller.name):
+            form = await read_upload(request, services.settings.max_upload_bytes)
         held.callback(form.wipe)
         job = Job.of(form.file, form.filename, form.fields, request.state.request_id)
         ticket = services.queue.ticket()
@@ -110,21 +111,25 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     record = await services.desk.read(task_id, "photo", caller)
     require_finished(record, caller)
     sealed_detail = await services.store.get_blob(name, DETAIL)
-    sealed = await services.store.take_blob(name, RESULT)
-    if sealed is None or sealed_detail is None:
-        raise Gone("The result was fetched already, or is being fetched. Send the photo again.")
+    if sealed_detail is None:
+        raise Gone("The result has expired. Send the photo again.")
+    sealed = await services.desk.take(name, record)
     with Seal(task_id, record.salt) as seal:
         detail, plain = open_detail(seal, sealed_detail), seal.open(RESULT, sealed)
 
+    size = len(plain)
+    services.desk.sending += size
+
     async def delivered() -> None:
-        size = len(plain)
+        services.desk.sending -= size
         wipe(plain)
         services.handed_out(kind="photo", client=caller, size=size, task=name)
         await services.desk.delivered(name)
 
     async def broken_off() -> None:
+        services.desk.sending -= size
         wipe(plain)
-        await services.store.put_blob(name, RESULT, bytearray(sealed), record.expires)
+        await services.desk.give_back(name, record, sealed)
 
     return Delivery(
         in_pieces(plain),

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from gateway.access.client import Client
 from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit, InputType, Kind
-from gateway.capacity import Capacity
+from gateway.capacity import Capacity, Uploads
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness
 from gateway.state.store import Store
@@ -32,6 +32,7 @@ class Services:
     store: Store
     queue: Queue
     batches: Capacity
+    uploads: Uploads
     work: Work
     desk: Desk
     limiter: RateLimiter
@@ -47,7 +48,7 @@ class Services:
             QueueFull: no place is free, or results that wait to be fetched fill the memory.
             ShuttingDown: the gateway is about to stop.
         """
-        if self.store.held > self.settings.max_held_bytes:
+        if self.store.held + self.desk.sending > self.settings.max_held_bytes:
             raise QueueFull("Results that wait to be fetched fill the memory. Fetch yours, or try again in a minute.")
         with self.queue.admission():
             yield

@@ -37,9 +37,9 @@ class MemoryStore:
             self._records[name] = replace(record, status="cleaned", salt="", expires=record.expires or time.time())
         return record
 
-    async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:  # noqa: ARG002
+    async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:
         known = self._records.get(name)
-        if known is not None and known.status == "cleaned":
+        if expires <= time.time() or (known is not None and known.status == "cleaned"):
             wipe(sealed)
             return
         replaced = self._blobs.setdefault(name, {}).get(part)
@@ -53,6 +53,9 @@ class MemoryStore:
     async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
         blob = self._blobs.get(name, {}).get(part)
         return None if blob is None else bytes(blob)
+
+    async def has_blob(self, name: str, part: str) -> bool:
+        return part in self._blobs.get(name, {})
 
     async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
         return self._blobs.get(name, {}).pop(part, None)

@@ -12,6 +12,9 @@ from typing import Literal
 Status = Literal["pending", "processing", "completed", "failed", "cleaned"]
 Kind = Literal["photo", "batch"]
 
+RESULT_PART: dict[Kind, str] = {"photo": "result", "batch": "index"}
+"""What is taken out of the store first when a result is fetched: of two that ask, one gets it."""
+
 RUNNING: frozenset[Status] = frozenset({"pending", "processing"})
 """A task in one of these has a gateway that works on it; from the others it never comes back to them."""
 

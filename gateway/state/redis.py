@@ -144,6 +144,10 @@ class RedisStore:
         async with self._asking() as redis:
             return await _collect(redis, _blob(name, part), await redis.hlen(_blob(name, part)))
 
+    async def has_blob(self, name: str, part: str) -> bool:
+        async with self._asking() as redis:
+            return bool(await redis.exists(_blob(name, part)))
+
     async def take_blob(self, name: str, part: str) -> bytearray | None:
         taken = _passing()
         async with self._asking() as redis:

@@ -52,6 +52,9 @@ class Store(Protocol):
     async def get_blob(self, name: str, part: str) -> bytes | bytearray | None:
         """Something sealed, which stays."""
 
+    async def has_blob(self, name: str, part: str) -> bool:
+        """Whether something is there."""
+
     async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
         """Something sealed, which is gone from the store: of two that ask, one gets it."""
 

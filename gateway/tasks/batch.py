@@ -6,7 +6,6 @@ import asyncio
 import json
 import time
 import zlib
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +16,11 @@ from gateway.filenames import named_for_format
 from gateway.metrics import Metrics
 from gateway.problems import unexpected
 from gateway.report import Report
+from gateway.state.record import RESULT_PART
 from gateway.state.sealing import wipe
-from gateway.tasks.desk import Running
+from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
 from limner.errors import (
-    Cancelled,
     CapacityError,
     InferenceFailed,
     InferenceTimeout,
@@ -30,7 +29,7 @@ from limner.errors import (
 )
 from limner.options import Value
 
-INDEX = "index"
+INDEX = RESULT_PART["batch"]
 TRIES = 3
 """How often a photo is sent to Triton while nothing is wrong with the photo itself."""
 
@@ -80,12 +79,8 @@ class Batch:
             try:
                 async for entry in unpacker:
                     if isinstance(entry, Photo):
-                        # A place first: what is unpacked lies in memory.
-                        await places.acquire()
-                        photo = asyncio.create_task(self._photo(running, number, entry))
-                        photos.add(photo)
-                        photo.add_done_callback(photos.discard)
-                        photo.add_done_callback(lambda _: places.release())
+                        photos.add(await self._start(running, number, entry, places))
+                        photos = {photo for photo in photos if not photo.done()}
                     else:
                         self._passed_over(number, entry)
                         await self._count(running)
@@ -101,6 +96,25 @@ class Batch:
             raise broken
         self.failed += unpacker.total - number  # what lies behind the place where the archive broke
         return await self._finish(running, unpacker.total, broken)
+
+    async def _start(
+        self, running: Running, number: int, photo: Photo, places: asyncio.Semaphore
+    ) -> asyncio.Task[None]:
+        """Begin with a photo once there is a place: what is unpacked lies in memory. It is wiped, however it ends."""
+        try:
+            await places.acquire()
+        except BaseException:
+            wipe(photo.data)
+            raise
+
+        def ended(_: asyncio.Task[None]) -> None:
+            # Not in a `finally` of the work, which never begins where it is cancelled at once.
+            wipe(photo.data)
+            places.release()
+
+        work = asyncio.create_task(self._photo(running, number, photo))
+        work.add_done_callback(ended)
+        return work
 
     def _passed_over(self, number: int, entry: Refused | Skipped) -> None:
         if isinstance(entry, Refused):
@@ -127,10 +141,7 @@ class Batch:
             self._fail(number, photo.name, error)
         except Exception as error:  # a fault of ours costs this photo, not the batch
             self._fail(number, photo.name, unexpected(error))
-        finally:
-            wipe(photo.data)
-        with suppress(Cancelled):  # the desk ends the batch
-            await self._count(running)
+        await self._count(running)
 
     async def _enhance(self, running: Running, number: int, photo: Photo) -> None:
         job = Job.of(photo.data, photo.name, self.fields, self.request_id)
@@ -179,10 +190,21 @@ class Batch:
             await asyncio.sleep(PAUSE_SECONDS)
         raise InferenceFailed("The photo was not enhanced.")
 
+    async def _miss_what_is_gone(self, running: Running) -> None:
+        """A store that was restarted meanwhile has forgotten the results it was given before."""
+        for packed in list(self.packed):
+            if not await running.has(packed.part):
+                number = int(packed.part.removeprefix("photo-"))
+                self.packed.remove(packed)
+                self.processed -= 1
+                lost = StateUnavailable("The result was lost when the store was restarted. Send the photo again.")
+                self._fail(number, str(self.entries[number]["name"]), lost)
+
     async def _count(self, running: Running) -> None:
-        await running.update(processed_files=self.processed, failed_files=self.failed, skipped_files=self.skipped)
+        await running.note(processed_files=self.processed, failed_files=self.failed, skipped_files=self.skipped)
 
     async def _finish(self, running: Running, total: int, broken: LimnerError | None) -> dict[str, Any]:
+        await self._miss_what_is_gone(running)
         counts = {
             "total_files": total,
             "processed_files": self.processed,

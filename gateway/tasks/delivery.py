@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -20,7 +20,7 @@ class Delivery(Response):
 
     def __init__(
         self,
-        pieces: AsyncIterator[bytes],
+        pieces: AsyncGenerator[bytes, None],
         *,
         delivered: Callable[[], Awaitable[None]],
         broken_off: Callable[[], Awaitable[None]],
@@ -40,18 +40,31 @@ class Delivery(Response):
         complete = False
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            async for piece in self._pieces:
-                if gone.done():
-                    return
-                await send({"type": "http.response.body", "body": piece, "more_body": True})
-            # Looked at before the end is sent: after it, the server reports every connection as gone.
+            async with contextlib.aclosing(self._pieces) as pieces:
+                async for piece in pieces:
+                    if gone.done():
+                        return
+                    await send({"type": "http.response.body", "body": piece, "more_body": True})
             await asyncio.sleep(0)
-            complete = not gone.done()
-            await send({"type": "http.response.body", "body": b"", "more_body": False})
+            complete = not gone.done() and await _before(
+                gone, send({"type": "http.response.body", "body": b"", "more_body": False})
+            )
         finally:
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(self._delivered() if complete else self._broken_off())
+
+
+async def _before(gone: asyncio.Future[None], end: Awaitable[None]) -> bool:
+    """Whether the end went out before the client was gone: the server takes it once its own buffer is empty."""
+    ending = asyncio.ensure_future(end)
+    await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
+    if ending.done():  # looked at first: after the end, the server calls every connection gone
+        ending.result()
+        return True
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+    return False
 
 
 async def _disconnected(receive: Receive) -> None:
@@ -59,9 +72,8 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def in_pieces(content: bytearray) -> AsyncIterator[bytes]:
+async def in_pieces(content: bytearray) -> AsyncGenerator[bytes, None]:
     """Pieces of a size that a connection takes at once."""
-    view = memoryview(content)
-    for start in range(0, len(view), CHUNK_BYTES):
-        yield bytes(view[start : start + CHUNK_BYTES])
-    view.release()
+    with memoryview(content) as view:
+        for start in range(0, len(view), CHUNK_BYTES):
+            yield bytes(view[start : start + CHUNK_BYTES])

@@ -16,59 +16,33 @@ from gateway.access.client import Client
 from gateway.audit import Audit, Reason
 from gateway.metrics import Metrics
 from gateway.problems import unexpected
-from gateway.state.record import Kind, Record
-from gateway.state.sealing import Seal, is_task_id, name_of, new_salt, new_task_id
+from gateway.state.record import RESULT_PART, Kind, Record
+from gateway.state.sealing import is_task_id, name_of, new_salt, new_task_id, wipe
 from gateway.state.store import Store
-from limner.errors import Cancelled, InferenceUnavailable, LimnerError, NotFound, ShuttingDown, StateUnavailable
+from gateway.tasks.running import KEEP_EVERY_SECONDS, Running
+from limner.errors import (
+    Cancelled,
+    Gone,
+    InferenceUnavailable,
+    LimnerError,
+    NotFound,
+    ShuttingDown,
+    StateUnavailable,
+)
 
 log = logging.getLogger("limner.tasks")
 
 BEAT_SECONDS = 1.0
+LOOK_AGAIN_SECONDS = 30.0
+"""Pause between two looks at a result that is on its way when its time is over."""
+
+DELIVERY_SECONDS = 3600.0
+"""How long the parts of a result are kept in the store while it is on its way."""
+
 PERSIST_SECONDS = 60.0
 """How long a finished result waits for a store that is away."""
 
-_KEEP_EVERY = 30.0
 _UNKNOWN = "There is no such task. Its result may have expired; send the photo again."
-
-
-class Running:
-    """A task that is worked on here."""
-
-    def __init__(self, desk: Desk, task_id: str, record: Record) -> None:
-        self.task_id = task_id
-        self.name = name_of(task_id)
-        self.record = record
-        self.parts: list[str] = []
-        self.work: asyncio.Task[None] | None = None
-        self.position: Callable[[], int | None] = lambda: None
-        self._desk = desk
-
-    @property
-    def held(self) -> int:
-        """Bytes of results in the memory of this process."""
-        return self._desk.store.held
-
-    def seal(self) -> Seal:
-        return Seal(self.task_id, self.record.salt)
-
-    async def update(self, **changes: Any) -> None:
-        """Change the record, here and in the store.
-
-        Raises:
-            Cancelled: the task was deleted meanwhile.
-        """
-        self.record = replace(self.record, **changes)
-        await self._desk.persist(self._write)
-
-    async def keep(self, part: str, sealed: bytearray) -> None:
-        """Hand something sealed to the store."""
-        self.parts.append(part)
-        expires = time.time() + self._desk.result_ttl + 2 * _KEEP_EVERY
-        await self._desk.persist(lambda: self._desk.store.put_blob(self.name, part, sealed, expires))
-
-    async def _write(self) -> None:
-        if not await self._desk.store.write(self.name, self.record):
-            raise Cancelled("The task was deleted.")
 
 
 Job = Callable[[Running], Awaitable[dict[str, Any]]]
@@ -87,7 +61,10 @@ class Desk:
         self._audit = audit
         self._running: dict[str, Running] = {}
         self._unfetched: list[tuple[float, str]] = []
+        self._untold: dict[str, Record] = {}
         self._kept_at = 0.0
+        self.sending = 0
+        """Bytes of results in the clear, on their way to clients."""
 
     @property
     def busy(self) -> int:
@@ -142,7 +119,7 @@ class Desk:
         if record.running and record.owner != self._owner and not await self.store.is_alive(record.owner):
             return await self._declare_lost(name, record)
         if record.status == "completed" and record.expires <= time.time():
-            await self._clean(name, "expired")
+            await self._expire(name, record)
             return replace(record, status="cleaned", salt="")
         return record
 
@@ -158,6 +135,24 @@ class Desk:
         running = self._running.get(name)
         if running is not None and running.work is not None:
             running.work.cancel()
+
+    async def take(self, name: str, record: Record) -> bytes | bytearray:
+        """The part of a result that only one may have; it is on its way until :meth:`delivered` or :meth:`give_back`.
+
+        Raises:
+            Gone: somebody else has it.
+        """
+        sealed = await self.store.take_blob(name, RESULT_PART[record.kind])
+        if sealed is None:
+            raise Gone("The result was fetched already, or is being fetched. Send it again.")
+        await self.store.keep_blobs(name, max(record.expires, time.time() + DELIVERY_SECONDS))
+        return sealed
+
+    async def give_back(self, name: str, record: Record, sealed: bytes | bytearray) -> None:
+        """Let a result be fetched again whose delivery was broken off."""
+        expires = max(record.expires, time.time() + LOOK_AGAIN_SECONDS)
+        with suppress(StateUnavailable):
+            await self.persist(lambda: self.store.put_blob(name, RESULT_PART[record.kind], bytearray(sealed), expires))
 
     async def delivered(self, name: str) -> None:
         """Wipe what has been delivered."""
@@ -177,11 +172,15 @@ class Desk:
 
     async def watch(self) -> None:
         """Tell others that this gateway lives, learn what they deleted, wipe what has expired; until cancelled."""
+        # Apart: whoever says nothing for a few seconds counts as dead, and writing many records may take longer.
+        await asyncio.gather(self._again_and_again(self._beat), self._again_and_again(self._look_after))
+
+    async def _again_and_again(self, step: Callable[[], Awaitable[None]]) -> None:
         while True:
             try:
-                await self._beat()
+                await step()
             except StateUnavailable:
-                pass  # the store has said so in the log; the next beat tries again
+                pass  # the store has said so in the log; the next turn tries again
             except Exception as error:  # a fault of ours must not end the watch
                 unexpected(error)
             await asyncio.sleep(BEAT_SECONDS)
@@ -208,10 +207,15 @@ class Desk:
             status, changes = "failed", _failure(error)
         except Exception as error:
             status, changes = "failed", _failure(unexpected(error))
+        running.ending = True
+        if not running.accepted:
+            return
         try:
             await self._conclude(running, status, changes)
-        except (LimnerError, asyncio.CancelledError):
-            log.warning("a task ended as %s, which the store does not know", status)
+        except asyncio.CancelledError:
+            pass  # deleted, or the gateway closes: what was kept goes with the store's blobs
+        except LimnerError:
+            self._tell_later(running)
         finally:
             self._metrics.task_ended(running.record.kind, status)
 
@@ -220,7 +224,7 @@ class Desk:
             # Nobody asked for its end: others may tell the client so.
             status, changes = "failed", _failure(ShuttingDown("The server was stopped. Send the photo again."))
         if status == "cleaned":
-            await self._clean(running.name, "deleted")
+            await self._give_up(running)
             return
         now = time.time()
         expires = now + self.result_ttl
@@ -228,31 +232,72 @@ class Desk:
             await self.persist(lambda: self.store.keep_blobs(running.name, expires))
             await running.update(status=status, finished=now, expires=expires, queue_position=None, **changes)
         except Cancelled:
-            await self._clean(running.name, "deleted")
+            await self._give_up(running)
             return
         if status == "completed":
             heapq.heappush(self._unfetched, (expires, running.name))
         else:
-            for part in running.parts:
-                await self.store.take_blob(running.name, part)
+            await self._drop_parts(running)
             self._audit.cleanup(task=running.name, reason="failed")
+
+    async def _give_up(self, running: Running) -> None:
+        """End a task that is over in the store, or that somebody cancelled."""
+        known = await self.store.read(running.name)
+        if known is not None and known.status == "failed":  # declared lost: the client is to learn why
+            await self._drop_parts(running)
+        else:
+            await self._clean(running.name, "deleted")
+
+    async def _drop_parts(self, running: Running) -> None:
+        for part in running.parts:
+            blob = await self.store.take_blob(running.name, part)
+            if isinstance(blob, bytearray):
+                wipe(blob)
+
+    def _tell_later(self, running: Running) -> None:
+        """Nobody works on it any more, and the store does not know: it must not seem to run for ever."""
+        log.warning("a task has ended, which the store does not know yet")
+        record = running.record
+        if record.status != "failed":
+            error = StateUnavailable("The result could not be kept. Send the photo again.")
+            record = replace(record, status="failed", result_bytes=0, finished=time.time(), **_failure(error))
+        self._untold[running.name] = replace(record, expires=time.time() + self.result_ttl)
 
     async def _beat(self) -> None:
         await self.store.beat(self._owner)
-        keep = time.monotonic() - self._kept_at > _KEEP_EVERY
+
+    async def _look_after(self) -> None:
+        for name, record in list(self._untold.items()):
+            await self.store.write(name, record)
+            del self._untold[name]
+        keep = time.monotonic() - self._kept_at > KEEP_EVERY_SECONDS
         for running in list(self._running.values()):
             position = running.position()
             if position != running.record.queue_position:
                 running.record = replace(running.record, queue_position=position)
-            if not await self.store.write(running.name, running.record) and running.work is not None:
-                if running.name in self._running:
-                    running.work.cancel()
+            if running.ending:
+                continue
+            written = await self.store.write(running.name, running.record)
+            if not written and not running.ending and running.work is not None:
+                running.work.cancel()
             elif keep:
-                await self.store.keep_blobs(running.name, time.time() + self.result_ttl + 2 * _KEEP_EVERY)
+                await self.store.keep_blobs(running.name, time.time() + self.result_ttl + 2 * KEEP_EVERY_SECONDS)
         if keep:
             self._kept_at = time.monotonic()
         while self._unfetched and self._unfetched[0][0] <= time.time():
-            await self._clean(self._unfetched[0][1], "expired")
+            name = self._unfetched[0][1]
+            known = await self.store.read(name)
+            if known is None or known.status != "completed":
+                heapq.heappop(self._unfetched)
+            elif not await self._expire(name, known):
+                heapq.heapreplace(self._unfetched, (time.time() + LOOK_AGAIN_SECONDS, name))
+
+    async def _expire(self, name: str, record: Record) -> bool:
+        """Wipe a result whose time is over; not one that is being fetched just now: whoever delivers it wipes it."""
+        if not await self.store.has_blob(name, RESULT_PART[record.kind]):
+            return False
+        await self._clean(name, "expired")
+        return True
 
     async def _clean(self, name: str, reason: Reason) -> None:
         before = await self.store.clean(name)

@@ -9,13 +9,14 @@ from typing import Any
 from gateway.audit import Audit
 from gateway.metrics import Metrics
 from gateway.report import Report
+from gateway.state.record import RESULT_PART
 from gateway.state.sealing import Seal
 from gateway.tasks.desk import Job as TaskJob
-from gateway.tasks.desk import Running
 from gateway.tasks.queue import Ticket
+from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
 
-RESULT = "result"
+RESULT = RESULT_PART["photo"]
 DETAIL = "detail"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import datetime
 from stat import S_IFREG
 from typing import Any
@@ -26,7 +26,7 @@ def open_index(seal: Seal, sealed: bytes | bytearray) -> dict[str, Any]:
     return index
 
 
-async def zip_of_batch(store: Store, name: str, seal: Seal, index: dict[str, Any]) -> AsyncIterator[bytes]:
+async def zip_of_batch(store: Store, name: str, seal: Seal, index: dict[str, Any]) -> AsyncGenerator[bytes, None]:
     """Pieces of a ZIP with the results, not compressed again, and ``report.json``.
 
     Raises:
@@ -35,6 +35,8 @@ async def zip_of_batch(store: Store, name: str, seal: Seal, index: dict[str, Any
     large = sum(packed["size"] for packed in index["files"]) > _ZIP32_BYTES
     stored, deflated = (NO_COMPRESSION_64, ZIP_64) if large else (NO_COMPRESSION_32, ZIP_32)
     now = datetime.now()  # a ZIP's times are local ones
+
+    opened: list[bytearray] = []
 
     async def members() -> AsyncIterator[Any]:
         for packed in index["files"]:
@@ -47,13 +49,16 @@ async def zip_of_batch(store: Store, name: str, seal: Seal, index: dict[str, Any
         if sealed is None:
             raise Gone("A result of this batch has expired.")
         plain = seal.open(part, sealed)
-        try:
-            yield bytes(plain)
-        finally:
-            wipe(plain)
+        opened.append(plain)
+        yield bytes(plain)
+        wipe(opened.pop())
 
     async def once(report: bytes) -> AsyncIterator[bytes]:
         yield report
 
-    async for piece in async_stream_zip(members(), chunk_size=65_536):
-        yield piece
+    try:
+        async for piece in async_stream_zip(members(), chunk_size=65_536):
+            yield piece
+    finally:
+        for plain in opened:  # where the connection broke
+            wipe(plain)

@@ -59,17 +59,18 @@ schemathesis.openapi.format("binary", _files | _broken | strategies.binary(max_s
 @schemathesis.hook
 def before_load_schema(context: schemathesis.HookContext, raw_schema: dict[str, Any]) -> None:
     """Let it follow tasks that exist, to their results, too."""
-    for kind, task_id in (("photos", "task_id"), ("batches", "batch_id")):
-        paths = [path for path in raw_schema["paths"] if path.startswith(f"/v1/{kind}/")]
-        links = {
-            call["operationId"]: {
-                "operationId": call["operationId"],
-                "parameters": {task_id: f"$response.body#/{task_id}"},
+    paths = raw_schema["paths"]
+    for start, task_id in (("/v1/photos", "task_id"), ("/v1/batches", "batch_id")):
+        names = [
+            call["operationId"]
+            for path, calls in paths.items()
+            if path.startswith(f"{start}/")
+            for call in calls.values()
+        ]
+        if start in paths:
+            paths[start]["post"]["responses"]["202"]["links"] = {
+                name: {"operationId": name, "parameters": {task_id: f"$response.body#/{task_id}"}} for name in names
             }
-            for path in paths
-            for call in raw_schema["paths"][path].values()
-        }
-        raw_schema["paths"][f"/v1/{kind}"]["post"]["responses"]["202"]["links"] = links
 
 
 @schemathesis.hook

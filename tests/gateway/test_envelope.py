@@ -73,7 +73,13 @@ async def test_headers_that_others_left_reach_problems_too(app: FastAPI) -> None
 
 
 @pytest.mark.parametrize(
-    ("error", "seconds"), [(NotCompleted("wait"), "1"), (QueueFull("full"), "5"), (LimnerError("broken"), None)]
+    ("error", "seconds"),
+    [
+        (NotCompleted("wait", 1), "1"),
+        (NotCompleted("failed"), None),
+        (QueueFull("full"), "5"),
+        (LimnerError("broken"), None),
+    ],
 )
 async def test_retry_after(app: FastAPI, error: LimnerError, seconds: str | None) -> None:
     @app.get("/refused")

@@ -77,7 +77,7 @@ def test_file_headers_of_real_clients(header: bytes) -> None:
         (part(FILE_HEADER + b"\r\nX-A: " + b"a" * 5000, b"x") + END, "malformed"),
         (part(FILE_HEADER + b"\r\nX-A: a" * 10, b"x") + END, "malformed"),
         (part(FILE_HEADER, (b"\r\n--" + BOUNDARY + b"x") * 100) + END, "boundary stands inside"),
-        (part(FILE_HEADER, b"x") + END + b"e" * (MAX_OVERHEAD_BYTES + 1), "beside the photo"),
+        (part(FILE_HEADER, b"x") + END + b"e" * (MAX_OVERHEAD_BYTES + 1), "beside the file"),
     ],
 )
 def test_refused_forms_say_why(body: bytes, words: str) -> None:

@@ -1,12 +1,15 @@
-"""A task's life at the desk: taken in, worked on, ended, deleted, expired; with a store that fails, and beside others."""
+"""A task at the desk, from its beginning to its end, with a store that fails and other gateways beside."""
 
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from gateway.access.rate_limit import RateLimiter
 from gateway.archives.entries import Entry, Photo, Skipped
 from gateway.audit import Audit
 from gateway.batches import _job
-from gateway.capacity import Capacity
+from gateway.capacity import Capacity, Uploads
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness
 from gateway.services import Services
@@ -24,6 +27,8 @@ from gateway.state.memory import MemoryStore
 from gateway.state.record import Record
 from gateway.state.sealing import Seal, name_of
 from gateway.tasks import desk as desk_module
+from gateway.tasks import events
+from gateway.tasks.answers import EnhancementResult, photo_result
 from gateway.tasks.batch import Batch
 from gateway.tasks.desk import Desk, Running
 from gateway.tasks.photo import DETAIL, RESULT, photo_task
@@ -71,10 +76,12 @@ class Store(MemoryStore):
         self.called: list[str] = []
         self.stuck: dict[str, asyncio.Event] = {}
         """Calls that reach the store when the event is set."""
+        self.slowness: Callable[[], float] | None = None
         self.dead: set[str] = set()
 
     async def _pass(self, method: str) -> None:
         self.called.append(method)
+        await asyncio.sleep(0 if self.slowness is None else self.slowness() / 100)
         if self.away:
             raise StateUnavailable("The store is away.")
         if event := self.stuck.get(method):
@@ -133,6 +140,7 @@ class House:
             store=self.store,
             queue=self.queue,
             batches=Capacity(settings.max_batches),
+            uploads=Uploads(15),
             work=self.work,
             desk=self.desk,
             limiter=RateLimiter.from_settings(settings),
@@ -141,12 +149,20 @@ class House:
             audit=self.audit,
         )
 
+    def desk_of_another(self) -> Desk:
+        """Of a gateway beside, with the same store."""
+        return Desk(self.store, self.metrics, self.audit, result_ttl=300.0)
+
     async def hand_in(self, photo: bytes, client: Client = ANYBODY) -> tuple[Running, bytearray]:
         """What ``POST /v1/photos`` does once the upload is read; the task, and the photo that it is to wipe."""
         image = bytearray(photo)
         job = Job.of(image, "a.png", {}, "request")
         ticket = self.queue.ticket()
-        running = await self.desk.begin("photo", client, queue_position=ticket.position)
+        try:
+            running = await self.desk.begin("photo", client, queue_position=ticket.position)
+        except StateUnavailable:
+            self.queue.leave(ticket)
+            raise
         running.position = lambda: ticket.position
 
         def afterwards() -> None:
@@ -406,7 +422,9 @@ async def test_closing_fails_what_runs_and_wipes_what_waits(house: House, make_p
     assert house.queue.active == house.desk.busy == 0
 
 
-async def test_a_task_that_is_cancelled_before_it_begins_frees_what_it_held(house: House, make_photo: MakePhoto) -> None:
+async def test_a_task_that_is_cancelled_before_it_begins_frees_what_it_held(
+    house: House, make_photo: MakePhoto
+) -> None:
     running, image = await house.hand_in(make_photo())
     assert running.work is not None
     running.work.cancel()
@@ -450,19 +468,16 @@ async def test_a_task_ends_although_the_store_was_away_for_too_long(
         assert await house.status(running) in {"completed", "failed"}
 
 
-@pytest.mark.parametrize("method", ["write", "clean"])
-async def test_one_call_that_takes_long_does_not_stop_the_heart(
-    house: House, make_photo: MakePhoto, method: str
-) -> None:
+async def test_wiping_that_takes_long_does_not_stop_the_heart(house: House, make_photo: MakePhoto) -> None:
     """Others declare a gateway dead, and its tasks lost, that says nothing for four seconds."""
     house.desk.result_ttl = 0.01
     await house.has((await house.hand_in(make_photo()))[0], "completed")
     house.triton.free.clear()
     running, _ = await house.hand_in(make_photo())
     await house.has(running, "processing")
-    stuck = house.store.stuck[method] = asyncio.Event()
+    stuck = house.store.stuck["clean"] = asyncio.Event()
     async with house.watched():
-        await happens(lambda: method in house.store.called[-3:])
+        await happens(lambda: house.store.called[-1] == "clean")
         before = house.store.called.count("beat")
         await asyncio.sleep(0.2)
         beats = house.store.called.count("beat") - before
@@ -525,8 +540,6 @@ async def test_a_batch_that_cannot_count_leaves_no_task_unheard(
     house: House, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch, complaints: list[dict[str, Any]]
 ) -> None:
     """The store is away for too long while photos of a batch end one after the other."""
-    import gc
-
     monkeypatch.setattr(desk_module, "PERSIST_SECONDS", 0.0)
     photos = [Photo(f"{number}.png", bytearray(make_photo())) for number in range(6)]
     running = await house.desk.begin("batch", ANYBODY)
@@ -619,3 +632,90 @@ async def test_names_of_tasks_lead_nowhere(
     assert await house.store.get_blob(running.name, DETAIL) is not None
     assert running.task_id not in caplog.text + repr(house.store._records)
     assert "a.png" not in caplog.text + repr(house.store._records)
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whatever_happens_at_once_leaves_all_in_order(
+    house: House, make_photo: MakePhoto, seed: int, complaints: list[dict[str, Any]]
+) -> None:
+    """Sixty tasks that succeed, fail and are deleted at any moment, with a store whose answers overtake each other."""
+    random = Random(seed)
+    house.store.slowness = random.random
+    photo, tasks = make_photo(), list[tuple[Running, bytearray]]()
+
+    async def enhance(*_: object, **__: object) -> Enhanced:
+        await asyncio.sleep(random.random() / 50)
+        if random.random() < 0.3:
+            raise DamagedImage("It is damaged.")
+        return Enhanced(b"result", "png", {})
+
+    async def one(number: int) -> None:
+        await asyncio.sleep(random.random() / 5)
+        tasks.append(await house.hand_in(photo))
+        running, _ = tasks[-1]
+        if number % 2:
+            await asyncio.sleep(random.random() / 10)
+            with suppress(StateUnavailable):
+                await (house.desk.delete if number % 4 == 1 else house.desk_of_another().delete)(
+                    running.task_id, "photo", ANYBODY
+                )
+
+    async def blips() -> None:
+        for _ in range(5):
+            await asyncio.sleep(random.random() / 10)
+            house.store.away = True
+            await asyncio.sleep(random.random() / 50)
+            house.store.away = False
+
+    house.triton.enhance = enhance  # type: ignore[method-assign]
+    async with house.watched():
+        outcomes = await asyncio.gather(*(one(number) for number in range(60)), blips(), return_exceptions=True)
+        await happens(lambda: not house.desk.busy)
+        await asyncio.sleep(0.1)
+    assert all(outcome is None or isinstance(outcome, StateUnavailable) for outcome in outcomes)
+    assert (house.queue.active, house.queue.queued) == (0, 0)
+    assert not any(any(image) for _, image in tasks)
+    records, blobs = house.store._records, house.store._blobs
+    ends = Counter(records[running.name].status for running, _ in tasks)
+    assert set(ends) <= {"completed", "failed", "cleaned"}
+    assert len(ends) == 3
+    completed = {running.name for running, _ in tasks if records[running.name].status == "completed"}
+    assert {name for name, parts in blobs.items() if parts} == completed
+    assert {name for _, name in house.desk._unfetched} >= completed
+    assert complaints == []
+
+
+async def test_events_end_when_the_task_is_forgotten_or_the_server_closes(
+    house: House, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(events, "LOOK_SECONDS", 0.005)
+    house.triton.free.clear()
+    for end in ("forgotten", "closed", "deleted"):
+        running, _ = await house.hand_in(make_photo())
+        await house.has(running, "processing")
+        stream, closing = [], asyncio.Event()
+
+        async def look(running: Running = running) -> EnhancementResult:
+            return photo_result(running.task_id, await house.desk.read(running.task_id, "photo", ANYBODY), None)
+
+        async def listen(
+            look: Callable[[], Awaitable[EnhancementResult]] = look,
+            stream: list[bytes] = stream,
+            closing: asyncio.Event = closing,
+        ) -> None:
+            async for piece in events._events(look, closing):
+                stream.append(piece)
+
+        listening = asyncio.create_task(listen())
+        await happens(lambda stream=stream: len(stream) == 2)  # type: ignore[misc]
+        house.store.away = True
+        await asyncio.sleep(0.02)
+        house.store.away = False
+        if end == "forgotten":
+            del house.store._records[running.name]
+        elif end == "closed":
+            closing.set()
+        else:
+            await house.desk.delete(running.task_id, "photo", ANYBODY)
+        await asyncio.wait_for(listening, 5)
+        assert stream[-1].startswith(b"event: done") == (end == "deleted")
