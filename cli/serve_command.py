@@ -75,4 +75,5 @@ async def _announce(server: uvicorn.Server, settings: Settings, triton_url: str)
         await asyncio.sleep(0.05)
     port = server.servers[0].sockets[0].getsockname()[1]
     scheme = "http" if settings.tls_cert is None else "https"
-    click.echo(_READY.format(url=f"{scheme}://{settings.host}:{port}", triton=triton_url))
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    click.echo(_READY.format(url=f"{scheme}://{host}:{port}", triton=triton_url))

@@ -160,18 +160,18 @@ async def archive(batch_id: BatchId, services: Shared, caller: Caller) -> Respon
     record = await services.desk.read(batch_id, "batch", caller)
     require_finished(record, caller)
     name = name_of(batch_id)
-    sealed = await services.desk.take(name, record)
+    sealed = await services.desk.shelf.take(name, record)
     seal = Seal(batch_id, record.salt)
     index = open_index(seal, sealed)
 
     async def delivered() -> None:
         seal.wipe()
         services.handed_out(kind="batch", client=caller, size=record.result_bytes, task=name)
-        await services.desk.delivered(name)
+        await services.desk.shelf.delivered(name)
 
     async def broken_off() -> None:
         seal.wipe()
-        await services.desk.give_back(name, record, sealed)
+        await services.desk.shelf.give_back(name, record, sealed)
 
     return Delivery(
         zip_of_batch(services.store, name, seal, index),

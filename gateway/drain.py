@@ -25,7 +25,7 @@ async def drain(services: Services) -> None:
 
 def unfinished(services: Services) -> str:
     """What the gateway cannot leave yet, in words; empty where it may go."""
-    waiting = 0 if services.settings.redis_url is not None else services.desk.unfetched
+    waiting = 0 if services.settings.redis_url is not None else services.desk.shelf.unfetched
     if services.queue.admitted or services.desk.busy or waiting:
         return f"{services.queue.admitted} tasks are inside, {waiting} results are not fetched."
     return ""

@@ -20,8 +20,12 @@ def result_name(uploaded: str, image_format: str) -> str:
 
 
 def content_disposition(uploaded: str, image_format: str) -> str:
-    """Header value for a result shown in place, RFC 6266; ASCII whatever the name."""
-    return f"inline; filename*=UTF-8''{quote(result_name(uploaded, image_format), safe='')}"
+    """Header value for a result shown in place, RFC 6266; ASCII whatever the name.
+
+    Programs that do not read ``filename*``, such as curl, get a name without the uploaded one.
+    """
+    plain = f"enhanced.{EXTENSIONS[image_format]}"
+    return f"inline; filename={plain}; filename*=UTF-8''{quote(result_name(uploaded, image_format), safe='')}"
 
 
 def named_for_format(name: str, image_format: str) -> str:

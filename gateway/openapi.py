@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
+from gateway.access.guard import PUBLIC_PATHS
 from gateway.multipart import FILE_FIELD, Kind
 from gateway.problems import PROBLEM_MEDIA_TYPE, Problem
 from limner.errors import (
@@ -197,4 +198,7 @@ def document(app: FastAPI, settings: Settings) -> Schema:
             "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
         }
         made["security"] = [{"bearer": []}, {"key": []}]
+        for path in PUBLIC_PATHS & made["paths"].keys():
+            for call in made["paths"][path].values():
+                call["security"] = []
     return made

@@ -113,23 +113,23 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     sealed_detail = await services.store.get_blob(name, DETAIL)
     if sealed_detail is None:
         raise Gone("The result has expired. Send the photo again.")
-    sealed = await services.desk.take(name, record)
+    sealed = await services.desk.shelf.take(name, record)
     with Seal(task_id, record.salt) as seal:
         detail, plain = open_detail(seal, sealed_detail), seal.open(RESULT, sealed)
 
     size = len(plain)
-    services.desk.sending += size
+    services.desk.shelf.sending += size
 
     async def delivered() -> None:
-        services.desk.sending -= size
+        services.desk.shelf.sending -= size
         wipe(plain)
         services.handed_out(kind="photo", client=caller, size=size, task=name)
-        await services.desk.delivered(name)
+        await services.desk.shelf.delivered(name)
 
     async def broken_off() -> None:
-        services.desk.sending -= size
+        services.desk.shelf.sending -= size
         wipe(plain)
-        await services.desk.give_back(name, record, sealed)
+        await services.desk.shelf.give_back(name, record, sealed)
 
     return Delivery(
         in_pieces(plain),

@@ -48,7 +48,7 @@ class Services:
             QueueFull: no place is free, or results that wait to be fetched fill the memory.
             ShuttingDown: the gateway is about to stop.
         """
-        if self.store.held + self.desk.sending > self.settings.max_held_bytes:
+        if self.store.held + self.desk.shelf.sending > self.settings.max_held_bytes:
             raise QueueFull("Results that wait to be fetched fill the memory. Fetch yours, or try again in a minute.")
         with self.queue.admission():
             yield

@@ -108,6 +108,7 @@ class Gateway:
             raise SystemExit("Triton is not running")
         watched = {"gateway_cores": self._process.pid, "triton_cores": triton.pid}
         before, answered, started = {name: _cpu(pid) for name, pid in watched.items()}, self._answered(), time.time()
+        busy = _cpu_of_machine()
         load = {"clients": CLIENTS, "listeners": LISTENERS, "tasks": tasks, "think": think, "seconds": seconds}
         options = [part for name, value in load.items() for part in (f"--{name}", str(value))]
         clients = subprocess.run(  # noqa: S603 - our own command
@@ -126,6 +127,7 @@ class Gateway:
             "seconds": seconds,
             **json.loads(clients.stdout),
             **{name: round((_cpu(pid) - before[name]) / wall, 2) for name, pid in watched.items()},
+            "machine_cores": round((_cpu_of_machine() - busy) / wall, 2),
             "restarts_of_triton": supervisor.restarts,
             "share_within_goal_as_the_gateway_counts": round(fast / every, 5),
         }
@@ -146,6 +148,12 @@ def _cpu(pid: int) -> float:
     root = psutil.Process(pid)
     times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
     return sum(spent.user + spent.system for spent in times)
+
+
+def _cpu_of_machine() -> float:
+    """Seconds of processor time of everything."""
+    spent = psutil.cpu_times()
+    return spent.user + spent.nice + spent.system + spent.irq + spent.softirq
 
 
 @contextlib.contextmanager

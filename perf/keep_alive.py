@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+import contextlib
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -35,11 +36,9 @@ class Connection:
         Raises:
             Broken: see there.
         """
-        try:
-            return await asyncio.wait_for(self._ask(method, path, body, content_type), PATIENCE_SECONDS)
-        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-            self.close()
-            raise Broken(type(error).__name__) from None
+        with self._patience():
+            reader, headers, status = await self._send(method, path, body, content_type)
+            return Answer(status, await reader.readexactly(int(headers.get(b"content-length", b"0"))))
 
     async def stream(self, path: str) -> AsyncIterator[Answer]:
         """The head of a chunked answer, and then each of its chunks.
@@ -47,28 +46,41 @@ class Connection:
         Raises:
             Broken: see there.
         """
-        try:
-            reader, headers, status = await asyncio.wait_for(self._send("GET", path), PATIENCE_SECONDS)
-            yield Answer(status)
-            if b"content-length" in headers:
+        with self._patience():
+            reader, headers, status = await self._send("GET", path)
+        yield Answer(status)
+        if b"content-length" in headers:
+            with self._patience():
                 await reader.readexactly(int(headers[b"content-length"]))
-                return
-            while size := int(await reader.readuntil(b"\r\n"), 16):
+            return
+        size = 1
+        while size:
+            with self._patience():
+                size = int(await reader.readuntil(b"\r\n"), 16)
                 chunk = await reader.readexactly(size + 2)
+            if size:
                 yield Answer(status, chunk[:-2])
-            await reader.readexactly(2)
-        except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as error:
-            self.close()
-            raise Broken(type(error).__name__) from None
 
     def close(self) -> None:
         if self._streams is not None:
             self._streams[1].close()
             self._streams = None
 
-    async def _ask(self, method: str, path: str, body: bytes, content_type: str) -> Answer:
-        reader, headers, status = await self._send(method, path, body, content_type)
-        return Answer(status, await reader.readexactly(int(headers.get(b"content-length", b"0"))))
+    @contextlib.contextmanager
+    def _patience(self) -> Iterator[None]:
+        """Not ``asyncio.wait_for``: before Python 3.12 it may lose a cancellation."""
+        timer = asyncio.get_running_loop().call_later(PATIENCE_SECONDS, self._abort)
+        try:
+            yield
+        except (OSError, asyncio.IncompleteReadError) as error:
+            self.close()
+            raise Broken(type(error).__name__) from None
+        finally:
+            timer.cancel()
+
+    def _abort(self) -> None:
+        if self._streams is not None:
+            self._streams[1].transport.abort()
 
     async def _send(
         self, method: str, path: str, body: bytes = b"", content_type: str = ""

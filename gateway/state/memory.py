@@ -9,6 +9,9 @@ from gateway.state.record import Record
 from gateway.state.sealing import wipe
 from gateway.state.store import TOMBSTONE_SECONDS
 
+_OVER = {"failed", "cleaned"}
+"""What is completed stays until whoever made it wipes it: it may be on its way to a client."""
+
 
 class MemoryStore:
     """See :class:`gateway.state.store.Store`. Ciphertext is overwritten when it goes."""
@@ -83,6 +86,6 @@ class MemoryStore:
         """Forget tombstones. Blobs of a task whose time is over go with the ``clean`` of whoever made it."""
         now = time.time()
         for name, record in list(self._records.items()):
-            if not record.running and record.expires + TOMBSTONE_SECONDS < now:
+            if record.status in _OVER and record.expires + TOMBSTONE_SECONDS < now:
                 self._drop_blobs(name)
                 del self._records[name]

@@ -45,26 +45,16 @@ class Delivery(Response):
                     if gone.done():
                         return
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+            # Nothing, which is sent once all before it has left our own buffer. Looked at before the end is sent:
+            # after that, the server reports every connection as gone.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
             await asyncio.sleep(0)
-            complete = not gone.done() and await _before(
-                gone, send({"type": "http.response.body", "body": b"", "more_body": False})
-            )
+            complete = not gone.done()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             gone.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(self._delivered() if complete else self._broken_off())
-
-
-async def _before(gone: asyncio.Future[None], end: Awaitable[None]) -> bool:
-    """Whether the end went out before the client was gone: the server takes it once its own buffer is empty."""
-    ending = asyncio.ensure_future(end)
-    await asyncio.wait({ending, gone}, return_when=asyncio.FIRST_COMPLETED)
-    if ending.done():  # looked at first: after the end, the server calls every connection gone
-        ending.result()
-        return True
-    ending.cancel()
-    await asyncio.gather(ending, return_exceptions=True)
-    return False
 
 
 async def _disconnected(receive: Receive) -> None:

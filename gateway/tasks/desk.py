@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import heapq
 import logging
 import secrets
 import time
@@ -13,16 +12,16 @@ from dataclasses import replace
 from typing import Any
 
 from gateway.access.client import Client
-from gateway.audit import Audit, Reason
+from gateway.audit import Audit
 from gateway.metrics import Metrics
 from gateway.problems import unexpected
-from gateway.state.record import RESULT_PART, Kind, Record
+from gateway.state.record import Kind, Record
 from gateway.state.sealing import is_task_id, name_of, new_salt, new_task_id, wipe
 from gateway.state.store import Store
 from gateway.tasks.running import KEEP_EVERY_SECONDS, Running
+from gateway.tasks.shelf import Shelf
 from limner.errors import (
     Cancelled,
-    Gone,
     InferenceUnavailable,
     LimnerError,
     NotFound,
@@ -33,12 +32,6 @@ from limner.errors import (
 log = logging.getLogger("limner.tasks")
 
 BEAT_SECONDS = 1.0
-LOOK_AGAIN_SECONDS = 30.0
-"""Pause between two looks at a result that is on its way when its time is over."""
-
-DELIVERY_SECONDS = 3600.0
-"""How long the parts of a result are kept in the store while it is on its way."""
-
 PERSIST_SECONDS = 60.0
 """How long a finished result waits for a store that is away."""
 
@@ -59,22 +52,15 @@ class Desk:
         self._owner = secrets.token_hex(8)
         self._metrics = metrics
         self._audit = audit
+        self.shelf = Shelf(store, audit, self.persist)
         self._running: dict[str, Running] = {}
-        self._unfetched: list[tuple[float, str]] = []
         self._untold: dict[str, Record] = {}
         self._kept_at = 0.0
-        self.sending = 0
-        """Bytes of results in the clear, on their way to clients."""
 
     @property
     def busy(self) -> int:
         """How many tasks are worked on here."""
         return len(self._running)
-
-    @property
-    def unfetched(self) -> int:
-        """How many finished tasks of this gateway may still be fetched."""
-        return len(self._unfetched)
 
     async def begin(self, kind: Kind, client: Client, **fields: Any) -> Running:
         """Enter a new task.
@@ -119,7 +105,7 @@ class Desk:
         if record.running and record.owner != self._owner and not await self.store.is_alive(record.owner):
             return await self._declare_lost(name, record)
         if record.status == "completed" and record.expires <= time.time():
-            await self._expire(name, record)
+            await self.shelf.expire(name)
             return replace(record, status="cleaned", salt="")
         return record
 
@@ -131,33 +117,10 @@ class Desk:
         """
         await self.read(task_id, kind, client)
         name = name_of(task_id)
-        await self._clean(name, "deleted")
+        await self.shelf.clean(name, "deleted")
         running = self._running.get(name)
         if running is not None and running.work is not None:
             running.work.cancel()
-
-    async def take(self, name: str, record: Record) -> bytes | bytearray:
-        """The part of a result that only one may have; it is on its way until :meth:`delivered` or :meth:`give_back`.
-
-        Raises:
-            Gone: somebody else has it.
-        """
-        sealed = await self.store.take_blob(name, RESULT_PART[record.kind])
-        if sealed is None:
-            raise Gone("The result was fetched already, or is being fetched. Send it again.")
-        await self.store.keep_blobs(name, max(record.expires, time.time() + DELIVERY_SECONDS))
-        return sealed
-
-    async def give_back(self, name: str, record: Record, sealed: bytes | bytearray) -> None:
-        """Let a result be fetched again whose delivery was broken off."""
-        expires = max(record.expires, time.time() + LOOK_AGAIN_SECONDS)
-        with suppress(StateUnavailable):
-            await self.persist(lambda: self.store.put_blob(name, RESULT_PART[record.kind], bytearray(sealed), expires))
-
-    async def delivered(self, name: str) -> None:
-        """Wipe what has been delivered."""
-        with suppress(StateUnavailable):  # the result itself is gone already; its record expires by itself
-            await self._clean(name, "delivered")
 
     async def persist(self, write: Callable[[], Awaitable[None]]) -> None:
         """Write to the store; while it is away, wait for it for a while rather than lose finished work."""
@@ -192,9 +155,7 @@ class Desk:
         for work in works:
             work.cancel()
         await asyncio.gather(*works, return_exceptions=True)
-        for _, name in self._unfetched:
-            if self.store.held:
-                self._audit.cleanup(task=name, reason="shutdown")
+        self.shelf.close()
         await self.store.close()
 
     async def _execute(self, running: Running, job: Job) -> None:
@@ -235,7 +196,7 @@ class Desk:
             await self._give_up(running)
             return
         if status == "completed":
-            heapq.heappush(self._unfetched, (expires, running.name))
+            self.shelf.add(running.name, expires)
         else:
             await self._drop_parts(running)
             self._audit.cleanup(task=running.name, reason="failed")
@@ -246,7 +207,7 @@ class Desk:
         if known is not None and known.status == "failed":  # declared lost: the client is to learn why
             await self._drop_parts(running)
         else:
-            await self._clean(running.name, "deleted")
+            await self.shelf.clean(running.name, "deleted")
 
     async def _drop_parts(self, running: Running) -> None:
         for part in running.parts:
@@ -284,27 +245,7 @@ class Desk:
                 await self.store.keep_blobs(running.name, time.time() + self.result_ttl + 2 * KEEP_EVERY_SECONDS)
         if keep:
             self._kept_at = time.monotonic()
-        while self._unfetched and self._unfetched[0][0] <= time.time():
-            name = self._unfetched[0][1]
-            known = await self.store.read(name)
-            if known is None or known.status != "completed":
-                heapq.heappop(self._unfetched)
-            elif not await self._expire(name, known):
-                heapq.heapreplace(self._unfetched, (time.time() + LOOK_AGAIN_SECONDS, name))
-
-    async def _expire(self, name: str, record: Record) -> bool:
-        """Wipe a result whose time is over; not one that is being fetched just now: whoever delivers it wipes it."""
-        if not await self.store.has_blob(name, RESULT_PART[record.kind]):
-            return False
-        await self._clean(name, "expired")
-        return True
-
-    async def _clean(self, name: str, reason: Reason) -> None:
-        before = await self.store.clean(name)
-        if before is not None and before.status != "cleaned":
-            self._audit.cleanup(task=name, reason=reason)
-        self._unfetched = [entry for entry in self._unfetched if entry[1] != name]
-        heapq.heapify(self._unfetched)
+        await self.shelf.wipe_expired()
 
     async def _declare_lost(self, name: str, record: Record) -> Record:
         error = InferenceUnavailable("The server that worked on it went down. Send it again.")

@@ -5,11 +5,13 @@ Texts are made printable, since programs show them: control characters, which st
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from dataclasses import dataclass, field
 from datetime import datetime
 from email.message import Message
 from typing import Annotated, Any, Literal, TypeVar
+from urllib.parse import unquote
 
 import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -176,11 +178,16 @@ def read_photo(response: httpx.Response, image: bytes, report: dict[str, Any] | 
     return EnhancedPhoto(image, image_format, _filename(response) or f"enhanced.{image_format}", report)
 
 
+_EXTENDED_NAME = re.compile(r"filename\*\s*=\s*utf-8''([^;\s]+)", re.IGNORECASE)
+
+
 def _filename(response: httpx.Response) -> str:
     """The name that ``Content-Disposition`` (RFC 6266) proposes, never a path."""
     head = Message()
-    head["Content-Disposition"] = printable(response.headers.get("content-disposition", ""))
-    name = printable(head.get_filename("")).replace("\\", "/").rpartition("/")[2]
+    head["Content-Disposition"] = told = printable(response.headers.get("content-disposition", ""))
+    extended = _EXTENDED_NAME.search(told)  # goes before `filename`, which the email module prefers
+    proposed = unquote(extended[1]) if extended else head.get_filename("")
+    name = printable(proposed).replace("\\", "/").rpartition("/")[2]
     return "" if name in {".", ".."} else name
 
 

@@ -30,7 +30,9 @@ def test_result_name(uploaded: str, expected: str) -> None:
 
 
 def test_jpeg_is_called_jpg() -> None:
-    assert content_disposition("a b.png", "jpeg") == "inline; filename*=UTF-8''a%20b_enhanced.jpg"
+    assert content_disposition("a b.png", "jpeg") == (
+        "inline; filename=enhanced.jpg; filename*=UTF-8''a%20b_enhanced.jpg"
+    )
 
 
 @settings(derandomize=True, max_examples=300, deadline=None)

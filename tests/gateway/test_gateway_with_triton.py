@@ -41,7 +41,9 @@ async def test_photo_comes_back_twice_as_large(
     assert answer.headers["content-type"] == f"image/{name}"
     assert answer.headers["cache-control"] == "no-store"
     extension = name.replace("jpeg", "jpg")
-    assert answer.headers["content-disposition"] == f"inline; filename*=UTF-8''%E7%8E%8B%E8%8A%B3_enhanced.{extension}"
+    assert answer.headers["content-disposition"] == (
+        f"inline; filename=enhanced.{extension}; filename*=UTF-8''%E7%8E%8B%E8%8A%B3_enhanced.{extension}"
+    )
     with Image.open(io.BytesIO(answer.content)) as result:
         result.load()
         assert (result.format, result.size) == (image_format, (96, 64))

@@ -88,7 +88,10 @@ async def test_a_photo_is_handed_in_asked_about_and_fetched_once(gateway: Gatewa
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/png"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.headers["content-disposition"] == "inline; filename*=UTF-8''%E7%8E%8B%E8%8A%B3_enhanced.png"
+    assert (
+        answer.headers["content-disposition"]
+        == "inline; filename=enhanced.png; filename*=UTF-8''%E7%8E%8B%E8%8A%B3_enhanced.png"
+    )
     assert json.loads(answer.headers["limner-report"])["output"]["bytes"] == len(answer.content)
     with Image.open(io.BytesIO(answer.content)) as result:
         result.load()

@@ -34,6 +34,7 @@ def test_no_header_is_an_accident(disposition: str, report: str) -> None:
     [
         ('inline; filename="../../etc/passwd"', "passwd"),
         ("inline; filename*=UTF-8''..%2F..%2F%E7%8E%8B.png", "王.png"),
+        ("inline; filename=enhanced.png; filename*=UTF-8''%E7%8E%8B.png", "王.png"),
         ('inline; filename="C:\\\\x\\\\a.png"', "a.png"),
         ("inline; filename*=UTF-8''a%1b%5b31m%00.png", "a[31m.png"),
         ("inline; filename=..", "enhanced.png"),

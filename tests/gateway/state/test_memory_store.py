@@ -55,13 +55,14 @@ async def test_held_counts_the_bytes_of_all_blobs(name: str) -> None:
 
 async def test_tombstones_are_buried_in_time(name: str) -> None:
     store = MemoryStore()
-    old = make_record("completed", expires=time.time() - TOMBSTONE_SECONDS - 1)
-    fresh = make_record("completed", expires=time.time() - TOMBSTONE_SECONDS + 60)
+    old = make_record("failed", expires=time.time() - TOMBSTONE_SECONDS - 1)
+    fresh = make_record("failed", expires=time.time() - TOMBSTONE_SECONDS + 60)
     running = make_record("processing", expires=0.0)
-    names = [name[:-1] + digit for digit in "012"]
-    for each, record in zip(names, (old, fresh, running), strict=True):
+    on_its_way = make_record("completed", expires=time.time() - TOMBSTONE_SECONDS - 1)
+    names = [name[:-1] + digit for digit in "0123"]
+    for each, record in zip(names, (old, fresh, running, on_its_way), strict=True):
         await store.write(each, record)
         await store.put_blob(each, "image", bytearray(10), later())
     await store.beat("me")
-    assert [await store.read(each) for each in names] == [None, fresh, running]
-    assert store.held == 20
+    assert [await store.read(each) for each in names] == [None, fresh, running, on_its_way]
+    assert store.held == 30

@@ -6,19 +6,24 @@ import asyncio
 import io
 import time
 import zipfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import suppress
+from dataclasses import replace
 
 import pytest
+from fastapi import FastAPI, Response
 from starlette.types import Message, Receive, Scope, Send
 
 from gateway import batches, photos
 from gateway.access.client import Client
 from gateway.archives.entries import Photo
+from gateway.server import build_server
 from gateway.state.sealing import Seal
+from gateway.state.store import TOMBSTONE_SECONDS
 from gateway.tasks import desk as desk_module
 from gateway.tasks.delivery import CHUNK_BYTES, Delivery, in_pieces
 from gateway.tasks.desk import Running
-from limner.errors import Gone, QueueFull
+from limner.errors import Gone, NotFound, QueueFull
 from limner.settings import Settings
 from tests.gateway.conftest import OpenGateway
 from tests.gateway.tasks.test_desk import ANYBODY, RESULT_BYTES, House, Store, Unpacked, happens
@@ -51,13 +56,7 @@ class Line:
 
     async def send(self, message: Message) -> None:
         if self._stuck_after is not None and self.messages >= self._stuck_after:
-            # The client does not read, and the server's buffer is full.
-            waits = [asyncio.ensure_future(event.wait()) for event in (self.gone, self.read_on)]
-            try:
-                await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                for wait in waits:
-                    wait.cancel()
+            await self.read_on.wait()  # the client does not read, and the server's buffer is full
         if self.gone.is_set():
             return
         self.messages += 1
@@ -67,6 +66,11 @@ class Line:
             self.gone.set()
         if self.messages == self._breaks_after:
             self.gone.set()
+
+    def break_off(self) -> None:
+        """The client is gone; both who listens and who sends are woken, in this order."""
+        self.gone.set()
+        self.read_on.set()
 
     async def carry(self, delivery: Delivery) -> None:
         scope: Scope = {"type": "http", "method": "GET"}
@@ -209,10 +213,42 @@ async def test_whoever_goes_before_the_last_bytes_have_left_has_not_got_all() ->
     sending = asyncio.create_task(line.carry(ending.of(several())))
     await happens(lambda: line.messages == 5)
     await asyncio.sleep(0.01)
-    line.gone.set()
+    line.break_off()
     await sending
     assert not line.ended
     assert ending.calls == ["broken off"]
+
+
+@pytest.mark.parametrize("reads", [False, True])
+async def test_last_bytes_over_a_real_connection(reads: bool) -> None:
+    """One piece that no kernel takes whole, so that the end has to wait; then the client goes away, or reads."""
+    app, ending = FastAPI(), Ending()
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        yield bytes(48_000_000)
+
+    @app.get("/")
+    async def root() -> Response:
+        return ending.of(pieces())
+
+    server = build_server(app, Settings(port=0))
+    serving = asyncio.create_task(server.serve())
+    try:
+        await happens(lambda: server.started)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert await reader.read(20)
+        await asyncio.sleep(0.1)
+        assert ending.calls == []
+        if reads:
+            assert len(await reader.read()) > 48_000_000
+        writer.transport.abort()
+        await happens(lambda: bool(ending.calls))
+    finally:
+        server.should_exit = True
+        await serving
+    assert ending.calls == ["delivered" if reads else "broken off"]
 
 
 async def test_pieces_are_closed_when_the_connection_breaks() -> None:
@@ -249,7 +285,7 @@ async def test_a_photo_is_fetched_once(house: House, done: Running) -> None:
     await line.carry(delivery)
     assert line.body == RESULT_BYTES
     assert await house.status(done) == "cleaned"
-    assert house.store.held == house.desk.unfetched == 0
+    assert house.store.held == house.desk.shelf.unfetched == 0
     with pytest.raises(Gone):
         await image_of(house, done)
 
@@ -269,7 +305,7 @@ async def test_what_is_deleted_while_it_is_fetched_does_not_come_back(house: Hou
     sending = asyncio.create_task(line.carry(await image_of(house, done)))
     await happens(lambda: line.messages == 2)
     await house.desk.delete(done.task_id, "photo", ANYBODY)
-    line.gone.set()
+    line.break_off()
     await sending
     assert house.store.held == 0
     assert await house.status(done) == "cleaned"
@@ -279,7 +315,7 @@ async def test_a_fetch_in_time_is_finished_after_the_time(house: House, done: Ru
     line = Line(stuck_after=2)
     sending = asyncio.create_task(line.carry(await image_of(house, done)))
     await happens(lambda: line.messages == 2)
-    await house.desk._clean(done.name, "expired")
+    await house.desk.shelf.clean(done.name, "expired")
     line.read_on.set()
     await sending
     assert line.body == RESULT_BYTES
@@ -291,7 +327,7 @@ async def test_a_store_that_is_away_when_the_connection_breaks_costs_no_result(h
     sending = asyncio.create_task(line.carry(await image_of(house, done)))
     await happens(lambda: line.messages == 2)
     house.store.away = True
-    line.gone.set()
+    line.break_off()
     await asyncio.sleep(0.05)
     house.store.away = False
     await asyncio.gather(sending, return_exceptions=True)
@@ -340,7 +376,7 @@ async def test_a_batch_is_fetched_once(house: House, batch: Running) -> None:
         assert reader.testzip() is None
         assert sorted(reader.namelist()) == ["0.png", "1.png", "2.png", "report.json"]
         assert reader.read("1.png") == RESULT_BYTES
-    assert house.store.held == house.desk.unfetched == 0
+    assert house.store.held == house.desk.shelf.unfetched == 0
     with pytest.raises(Gone):
         await archive_of(house, batch)
 
@@ -373,16 +409,20 @@ async def test_photos_of_a_batch_are_wiped_when_the_connection_breaks(
     assert not any(map(any, opened))
 
 
-async def test_a_batch_whose_fetch_began_in_time_does_not_expire_on_its_way(house: House, batch: Running) -> None:
+@pytest.mark.parametrize("late", [1, TOMBSTONE_SECONDS + 1], ids=["expired", "forgotten"])
+async def test_a_batch_whose_fetch_began_in_time_does_not_expire_on_its_way(
+    house: House, batch: Running, late: float
+) -> None:
     """A gigabyte takes a while, and somebody who asks for the status must not end it either."""
     line = Line(stuck_after=2)
     sending = asyncio.create_task(line.carry(await archive_of(house, batch)))
     await happens(lambda: line.messages == 2)
     record = house.store._records[batch.name]
-    house.store._records[batch.name] = desk_module.replace(record, expires=time.time() - 1)  # time goes by
-    house.desk._unfetched = [(time.time() - 1, batch.name)]
+    house.store._records[batch.name] = replace(record, expires=time.time() - late)  # time goes by
+    house.desk.shelf._unfetched = [(time.time() - late, batch.name)]
     async with house.watched():
-        await house.status(batch)
+        with suppress(NotFound):
+            await house.status(batch)
         await asyncio.sleep(0.05)
         line.read_on.set()
         await asyncio.gather(sending, return_exceptions=True)

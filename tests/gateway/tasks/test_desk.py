@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -26,8 +27,10 @@ from gateway.services import Services
 from gateway.state.memory import MemoryStore
 from gateway.state.record import Record
 from gateway.state.sealing import Seal, name_of
+from gateway.state.store import TOMBSTONE_SECONDS
 from gateway.tasks import desk as desk_module
 from gateway.tasks import events
+from gateway.tasks import shelf as shelf_module
 from gateway.tasks.answers import EnhancementResult, photo_result
 from gateway.tasks.batch import Batch
 from gateway.tasks.desk import Desk, Running
@@ -261,7 +264,7 @@ async def test_from_pending_to_cleaned(house: House, make_photo: MakePhoto) -> N
     await happens(lambda: not house.desk.busy)
     assert not any(image)
     assert house.queue.active == 0
-    assert house.desk.unfetched == 1
+    assert house.desk.shelf.unfetched == 1
     record = await house.store.read(running.name)
     assert record is not None
     assert record.result_bytes == len(RESULT_BYTES)
@@ -271,9 +274,9 @@ async def test_from_pending_to_cleaned(house: House, make_photo: MakePhoto) -> N
     assert sealed is not None
     with Seal(running.task_id, record.salt) as seal:
         assert seal.open(RESULT, sealed) == RESULT_BYTES
-    await house.desk.delivered(running.name)
+    await house.desk.shelf.delivered(running.name)
     assert await house.status(running) == "cleaned"
-    assert house.desk.unfetched == house.store.held == 0
+    assert house.desk.shelf.unfetched == house.store.held == 0
 
 
 @pytest.mark.parametrize(
@@ -292,7 +295,7 @@ async def test_a_failure_is_told_and_leaves_nothing(
     assert record.error_message is not None
     assert "secret" not in record.error_message
     assert not any(image)
-    assert house.queue.active == house.queue.queued == house.store.held == house.desk.unfetched == 0
+    assert house.queue.active == house.queue.queued == house.store.held == house.desk.shelf.unfetched == 0
 
 
 @pytest.mark.parametrize("waiting", [False, True], ids=["at work", "in the queue"])
@@ -317,7 +320,7 @@ async def test_what_is_deleted_while_it_is_sealed_is_not_kept(house: House, make
     stuck.set()
     await happens(lambda: not house.desk.busy)
     assert await house.status(running) == "cleaned"
-    assert house.store.held == house.desk.unfetched == 0
+    assert house.store.held == house.desk.shelf.unfetched == 0
 
 
 async def test_what_another_gateway_deleted_is_cancelled(house: House, make_photo: MakePhoto) -> None:
@@ -339,7 +342,7 @@ async def test_results_expire(make_photo: MakePhoto) -> None:
         running, _ = await house.hand_in(make_photo())
         await happens(lambda: not house.desk.busy and house.store.held == 0)
     assert await house.status(running) == "cleaned"
-    assert house.desk.unfetched == 0
+    assert house.desk.shelf.unfetched == 0
     await house.desk.close()
 
 
@@ -350,7 +353,7 @@ async def test_whoever_asks_after_the_end_finds_it_wiped(house: House, make_phot
     assert house.store.held > 0
     await asyncio.sleep(0.02)
     assert await house.status(running) == "cleaned"  # nobody watches here
-    assert house.store.held == house.desk.unfetched == 0
+    assert house.store.held == house.desk.shelf.unfetched == 0
 
 
 async def test_what_runs_does_not_expire(house: House, make_photo: MakePhoto) -> None:
@@ -516,7 +519,7 @@ async def test_a_beat_that_meets_the_end_of_a_task_does_not_cancel_it(
         await happens(lambda: not house.desk.busy)
     assert await house.status(running) == "completed"
     assert "does not know" not in caplog.text
-    assert house.desk.unfetched == 1, "nobody will wipe it when its time is over"
+    assert house.desk.shelf.unfetched == 1, "nobody will wipe it when its time is over"
 
 
 async def test_photos_of_a_deleted_batch_are_wiped(house: House, make_photo: MakePhoto) -> None:
@@ -593,17 +596,77 @@ async def test_a_batch_that_is_cancelled_while_it_is_unpacked_lets_the_request_g
         unpacked.exception()
 
 
-async def test_what_comes_back_after_all_was_forgotten_is_not_kept(house: House, make_photo: MakePhoto) -> None:
-    """A client reads so slowly that even the record is gone when the connection breaks: nobody would wipe it."""
+async def test_what_comes_back_after_all_was_forgotten_is_not_kept(
+    house: House, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A client reads so slowly that even the tombstone's time is over when the connection breaks."""
+    monkeypatch.setattr(shelf_module, "LOOK_AGAIN_SECONDS", 0.01)
     running, _ = await house.hand_in(make_photo())
     await house.has(running, "completed")
-    sealed = await house.store.take_blob(running.name, RESULT)
-    assert sealed is not None
-    await house.desk._clean(running.name, "expired")
-    del house.store._records[running.name]  # what `beat` does once the tombstone's time is over
-    await house.store.put_blob(running.name, RESULT, bytearray(sealed), time.time() - 600)
-    await house.store.beat("me")
+    record = house.store._records[running.name]
+    sealed = await house.desk.shelf.take(running.name, record)
+    over = time.time() - TOMBSTONE_SECONDS - 1
+    house.store._records[running.name] = replace(record, expires=over)
+    house.desk.shelf._unfetched = [(over, running.name)]
+    async with house.watched():
+        await asyncio.sleep(0.05)
+        await house.desk.shelf.give_back(running.name, record, sealed)
+        await asyncio.sleep(0.2)
     assert house.store.held == 0
+
+
+async def test_a_store_that_is_away_just_after_the_result_was_taken_costs_no_result(
+    house: House, make_photo: MakePhoto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, _ = await house.hand_in(make_photo())
+    await house.has(running, "completed")
+    record = house.store._records[running.name]
+
+    async def away(*_: object) -> None:
+        raise StateUnavailable("The store is away.")
+
+    with monkeypatch.context() as patch, suppress(StateUnavailable):
+        patch.setattr(house.store, "keep_blobs", away)
+        await house.desk.shelf.give_back(running.name, record, await house.desk.shelf.take(running.name, record))
+    assert await house.desk.shelf.take(running.name, record)
+
+
+async def test_results_that_a_store_drops_by_itself_are_told_as_expired(
+    house: House, make_photo: MakePhoto, caplog: pytest.LogCaptureFixture
+) -> None:
+    """In Redis they go at the very moment when their time is over; the salt in the record, and the audit, wait."""
+    caplog.set_level(logging.INFO)
+    running, _ = await house.hand_in(make_photo())
+    await house.has(running, "completed")
+    await happens(lambda: not house.desk.busy)
+    house.store._drop_blobs(running.name)
+    record = house.store._records[running.name]
+    house.store._records[running.name] = replace(record, expires=time.time() - 1)
+    house.desk.shelf._unfetched = [(time.time() - 1, running.name)]
+    async with house.watched():
+        await asyncio.sleep(0.1)
+    record = house.store._records[running.name]
+    assert (record.status, record.salt) == ("cleaned", "")
+    assert house.desk.shelf.unfetched == 0
+    assert "cleanup" in caplog.text
+
+
+async def test_a_delivery_that_meets_the_end_of_its_time_keeps_others_listed(
+    house: House, make_photo: MakePhoto
+) -> None:
+    """While the desk looks whether the first has expired, the first is delivered: the second is still to be wiped."""
+    (first, _), (second, _) = [await house.hand_in(make_photo()) for _ in range(2)]
+    for running in (first, second):
+        await house.has(running, "completed")
+    await happens(lambda: not house.desk.busy)
+    house.desk.shelf._unfetched = [(time.time() - 1, first.name), (time.time() + 300, second.name)]
+    stuck = house.store.stuck["read"] = asyncio.Event()
+    async with house.watched():
+        await happens(lambda: house.store.called[-1] == "read" or house.desk.shelf.unfetched == 1)
+        await house.desk.shelf.delivered(first.name)
+        stuck.set()
+        await asyncio.sleep(0.05)
+    assert [name for _, name in house.desk.shelf._unfetched] == [second.name]
 
 
 async def test_blobs_of_a_failed_batch_are_overwritten(house: House, make_photo: MakePhoto) -> None:
@@ -681,7 +744,7 @@ async def test_whatever_happens_at_once_leaves_all_in_order(
     assert len(ends) == 3
     completed = {running.name for running, _ in tasks if records[running.name].status == "completed"}
     assert {name for name, parts in blobs.items() if parts} == completed
-    assert {name for _, name in house.desk._unfetched} >= completed
+    assert {name for _, name in house.desk.shelf._unfetched} >= completed
     assert complaints == []
 
 
