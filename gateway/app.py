@@ -17,7 +17,7 @@ from gateway.access.guard import Guard
 from gateway.access.keys import KeyRing
 from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit
-from gateway.capacity import Capacity, Uploads
+from gateway.capacity import Capacity, PerClient
 from gateway.envelope import Envelope
 from gateway.metrics import Metrics
 from gateway.problems import on_http_exception, on_limner_error, on_validation_error
@@ -32,6 +32,9 @@ from limner import __version__
 from limner.errors import LimnerError, SettingsError
 from limner.settings import Settings
 from limner.undumpable import forbid_dumps, scrub_freed_memory
+
+STREAMS_PER_CLIENT = 256
+"""Event streams; of the 800 connections that the server takes."""
 
 
 def create_app(settings: Settings, triton_url: str) -> FastAPI:
@@ -117,7 +120,8 @@ async def _services(settings: Settings, triton_url: str) -> AsyncIterator[Servic
             store=store,
             queue=queue,
             batches=Capacity(settings.max_batches),
-            uploads=Uploads(max(1, (settings.max_tasks + settings.max_queue) // 2)),
+            uploads=PerClient(max(1, (settings.max_tasks + settings.max_queue) // 2), "uploads"),
+            streams=PerClient(STREAMS_PER_CLIENT, "event streams"),
             work=work,
             desk=desk,
             limiter=limiter,

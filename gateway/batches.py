@@ -34,6 +34,7 @@ from gateway.tasks.fetching import require_finished
 from gateway.tasks.running import Running
 from gateway.tasks.zipped import open_index, zip_of_batch
 from gateway.upload import read_upload
+from limner.errors import QueueFull
 from limner.options import parse_options
 from limner.settings import Settings
 
@@ -137,14 +138,13 @@ async def status(batch_id: BatchId, services: Shared, caller: Caller, response: 
     description="Server-sent events: `progress`, and `done` at the end.",
     operation_id="batch_events",
     response_class=Response,
-    responses={200: event_response(BatchResult), **problem_responses(*TASK_ERRORS)},
+    responses={200: event_response(BatchResult), **problem_responses(*TASK_ERRORS, QueueFull)},
 )
 async def events(batch_id: BatchId, services: Shared, caller: Caller) -> Response:
     async def look() -> BatchResult:
         return batch_result(batch_id, await services.desk.read(batch_id, "batch", caller))
 
-    await look()
-    return event_stream(look, services.desk.closing)
+    return await event_stream(look, services.desk.closing, services.streams.one_of(caller.name))
 
 
 @router.get(
@@ -171,6 +171,7 @@ async def archive(batch_id: BatchId, services: Shared, caller: Caller) -> Respon
 
     async def broken_off() -> None:
         seal.wipe()
+        services.broke_off(kind="batch", client=caller, size=record.result_bytes, task=name)
         await services.desk.shelf.give_back(name, record, sealed)
 
     return Delivery(

@@ -35,22 +35,26 @@ class Capacity:
             self.active -= 1
 
 
-class Uploads:
-    """How many files one client may be sending at once: else a slow one could take all places for itself."""
+class PerClient:
+    """How many of something one client may have at once: else a single one could take all places for itself.
 
-    def __init__(self, limit: int) -> None:
+    ``what`` stands in the sentence of the refusal: "You have 15 uploads at once already."
+    """
+
+    def __init__(self, limit: int, what: str) -> None:
         self.limit = limit
+        self._what = what
         self._at_it: Counter[str] = Counter()
 
     @contextmanager
     def one_of(self, client: str) -> Iterator[None]:
-        """Be one of the uploads of ``client``.
+        """Be one of those of ``client``.
 
         Raises:
             QueueFull: it has too many of them.
         """
         if self._at_it[client] >= self.limit:
-            raise QueueFull(f"You are sending {self.limit} files already. Wait until one of them is here.")
+            raise QueueFull(f"You have {self.limit} {self._what} at once already. Wait until one of them ends.")
         self._at_it[client] += 1
         try:
             yield

@@ -30,7 +30,7 @@ from gateway.tasks.fetching import require_finished
 from gateway.tasks.photo import DETAIL, RESULT, open_detail, photo_task
 from gateway.tasks.work import Job
 from gateway.upload import read_upload
-from limner.errors import Gone
+from limner.errors import Gone, QueueFull
 
 router = APIRouter(tags=["photos"])
 
@@ -88,14 +88,13 @@ async def status(task_id: TaskId, services: Shared, caller: Caller, response: Re
     description="Server-sent events: `queue`, `progress`, and `done` at the end.",
     operation_id="photo_events",
     response_class=Response,
-    responses={200: event_response(EnhancementResult), **problem_responses(*TASK_ERRORS)},
+    responses={200: event_response(EnhancementResult), **problem_responses(*TASK_ERRORS, QueueFull)},
 )
 async def events(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     async def look() -> EnhancementResult:
         return await _state(services, task_id, await services.desk.read(task_id, "photo", caller))
 
-    await look()
-    return event_stream(look, services.desk.closing)
+    return await event_stream(look, services.desk.closing, services.streams.one_of(caller.name))
 
 
 @router.get(
@@ -113,10 +112,15 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     sealed_detail = await services.store.get_blob(name, DETAIL)
     if sealed_detail is None:
         raise Gone("The result has expired. Send the photo again.")
-    sealed = await services.desk.shelf.take(name, record)
     with Seal(task_id, record.salt) as seal:
-        detail, plain = open_detail(seal, sealed_detail), seal.open(RESULT, sealed)
-
+        detail = open_detail(seal, sealed_detail)
+        # Made before the result is taken: whatever goes wrong here must not cost it.
+        headers = {
+            "Content-Disposition": content_disposition(detail["filename"], detail["format"]),
+            REPORT_HEADER: compact_report(detail["report"]),
+        }
+        sealed = await services.desk.shelf.take(name, record)
+        plain = seal.open(RESULT, sealed)
     size = len(plain)
     services.desk.shelf.sending += size
 
@@ -129,6 +133,7 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     async def broken_off() -> None:
         services.desk.shelf.sending -= size
         wipe(plain)
+        services.broke_off(kind="photo", client=caller, size=size, task=name)
         await services.desk.shelf.give_back(name, record, sealed)
 
     return Delivery(
@@ -136,11 +141,7 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
         delivered=delivered,
         broken_off=broken_off,
         media_type=f"image/{detail['format']}",
-        headers={
-            "Content-Length": str(len(plain)),
-            "Content-Disposition": content_disposition(detail["filename"], detail["format"]),
-            REPORT_HEADER: compact_report(detail["report"]),
-        },
+        headers={"Content-Length": str(size), **headers},
     )
 
 

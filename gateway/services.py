@@ -13,7 +13,7 @@ from starlette.requests import Request
 from gateway.access.client import Client
 from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit, InputType, Kind
-from gateway.capacity import Capacity, Uploads
+from gateway.capacity import Capacity, PerClient
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness
 from gateway.state.store import Store
@@ -21,7 +21,7 @@ from gateway.tasks.desk import Desk
 from gateway.tasks.queue import Queue
 from gateway.tasks.work import Work
 from gateway.triton import TritonClient
-from limner.errors import QueueFull
+from limner.errors import Cancelled, QueueFull
 from limner.settings import Settings
 
 
@@ -32,7 +32,8 @@ class Services:
     store: Store
     queue: Queue
     batches: Capacity
-    uploads: Uploads
+    uploads: PerClient
+    streams: PerClient
     work: Work
     desk: Desk
     limiter: RateLimiter
@@ -62,6 +63,10 @@ class Services:
         """Note the delivery of a result of ``size`` bytes."""
         self.metrics.delivered(size)
         self.audit.delivery(kind=kind, client=client.name, task=task, output_bytes=size)
+
+    def broke_off(self, *, kind: Kind, client: Client, size: int, task: str) -> None:
+        """Note a delivery whose connection broke."""
+        self.audit.delivery(kind=kind, client=client.name, task=task, output_bytes=size, error=Cancelled.type)
 
 
 def _services(request: Request) -> Services:

@@ -4,7 +4,7 @@
 
 Starts the embedded Triton with the exported models, and for each store a gateway (``limner serve``) and the clients
 (:mod:`perf.load_clients`), each a process of its own, all on loopback and of the same priority. Three runs each: idle,
-10 tasks at work with a second between calls, and with 0.2 s. The tasks are portraits of 300×400 enlarged by Real-ESRGAN
+10 tasks at work with a second between calls, and with 0.2 s. The tasks are portraits of 180×240 enlarged by Real-ESRGAN
 and replaced as they end, so that Triton keeps all cores busy. Writes ``perf/results/gateway-load.json``.
 """
 

@@ -39,7 +39,7 @@ POLL_SECONDS = 1.0
 IDLE_TASKS = 10
 """Finished tasks that are asked about where none is to be at work."""
 
-SIZE = (300, 400)
+SIZE = (180, 240)
 OPTIONS = {"background": "realesrgan"}
 QUICK = {"background": "lanczos", "restorer": "none", "enhancement_level": "1"}
 

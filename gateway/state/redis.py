@@ -152,7 +152,13 @@ class RedisStore:
         taken = _passing()
         async with self._asking() as redis:
             chunks = await self._claim([_blob(name, part), taken, _blobs(name)], [_milliseconds(_PASSING_SECONDS)])
-            sealed = await _collect(redis, taken, chunks)
+            try:
+                sealed = await _collect(redis, taken, chunks)
+            except FAILURES:
+                with suppress(*FAILURES):  # nobody has it yet
+                    await redis.rename(taken, _blob(name, part))
+                    await redis.sadd(_blobs(name), _blob(name, part))
+                raise
             with suppress(*FAILURES):  # it is here, and what is left there ends by itself
                 await redis.unlink(taken)
         return sealed

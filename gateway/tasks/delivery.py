@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 CHUNK_BYTES = 65_536
+GRACE_SECONDS = 60.0
+LEAST_BYTES_PER_SECOND = 20_000
+"""Slowest download, after the grace: results on their way lie in memory, and keep others out."""
 
 
 class Delivery(Response):
@@ -38,12 +42,14 @@ class Delivery(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         gone = asyncio.ensure_future(_disconnected(receive))
         complete = False
+        deadline = time.monotonic() + GRACE_SECONDS
         try:
             await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
             async with contextlib.aclosing(self._pieces) as pieces:
                 async for piece in pieces:
-                    if gone.done():
+                    if gone.done() or time.monotonic() > deadline:
                         return
+                    deadline += len(piece) / LEAST_BYTES_PER_SECOND
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
             # Nothing, which is sent once all before it has left our own buffer. Looked at before the end is sent:
             # after that, the server reports every connection as gone.

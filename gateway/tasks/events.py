@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack
 
 from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from gateway.tasks.answers import BatchResult, EnhancementResult
 from limner.errors import CapacityError, LimnerError
@@ -19,14 +21,34 @@ RETRY_MILLISECONDS = 2000
 State = EnhancementResult | BatchResult
 
 
-def event_stream(look: Callable[[], Awaitable[State]], closing: asyncio.Event) -> StreamingResponse:
+class EventStream(StreamingResponse):
+    """A stream that holds ``place`` for as long as it lasts."""
+
+    def __init__(self, events: AsyncIterator[bytes], place: ExitStack) -> None:
+        headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+        super().__init__(events, media_type="text/event-stream", headers=headers)
+        self._place = place
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with self._place:
+            await super().__call__(scope, receive, send)
+
+
+async def event_stream(
+    look: Callable[[], Awaitable[State]], closing: asyncio.Event, place: AbstractContextManager[None]
+) -> EventStream:
     """Events until the task is over, or the server closes: a client then asks again by itself.
 
     ``queue`` has ``{"queue_position": n}``, ``progress`` and ``done`` the state as the status call gives it. An event
     is sent when something has changed.
+
+    Raises:
+        LimnerError: of the first ``look``, or no ``place`` is free.
     """
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(_events(look, closing), media_type="text/event-stream", headers=headers)
+    await look()
+    held = ExitStack()
+    held.enter_context(place)
+    return EventStream(_events(look, closing), held)
 
 
 async def _events(look: Callable[[], Awaitable[State]], closing: asyncio.Event) -> AsyncIterator[bytes]:

@@ -50,12 +50,15 @@ class Shelf:
         Raises:
             Gone: somebody else has it.
         """
+        until = max(record.expires, time.time() + DELIVERY_SECONDS)
+        marked = await self._store.has_blob(name, ON_ITS_WAY)
+        await self._store.put_blob(name, ON_ITS_WAY, bytearray(1), until)
         sealed = await self._store.take_blob(name, RESULT_PART[record.kind])
         if sealed is None:
+            if not marked:
+                await self._store.take_blob(name, ON_ITS_WAY)
             raise Gone("The result was fetched already, or is being fetched. Send it again.")
-        until = max(record.expires, time.time() + DELIVERY_SECONDS)
         with suppress(StateUnavailable):  # then it has until its time is over
-            await self._store.put_blob(name, ON_ITS_WAY, bytearray(1), until)
             await self._store.keep_blobs(name, until)
         return sealed
 

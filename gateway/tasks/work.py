@@ -79,9 +79,9 @@ class Work:
             result = await self._triton.enhance(
                 job.image, job.options, request_id=job.request_id, timeout=self._timeout
             )
-            seconds = time.perf_counter() - started
+            seconds = max(1e-6, time.perf_counter() - started)
             load = max(1.0, (self.queue.work_seconds() - work_before) / seconds)
         self._readiness.passed()
         self._metrics.enhanced(seconds, result.report)
-        self.estimator.learn(job.options, Run(job.megapixels, len(result.report.get("faces", ())), load, seconds))
+        self.estimator.learn(job.options, Run(job.megapixels, len(result.report.get("faces") or ()), load, seconds))
         return result
