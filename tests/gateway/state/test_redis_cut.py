@@ -72,6 +72,7 @@ async def test_a_claim_whose_answer_is_lost_is_still_ours(redis_server: RedisSer
     name, wire = name_of(new_task_id()), Wire(redis_server.url)
     async with over(wire) as store:
         await store.put_blob(name, "result", bytearray(SEALED), time.time() + 60)
+        assert await store.take_blob(name, "another") is None  # from now on Redis knows the script
         wire.lose_reply, wire.cut = True, b"limner:passing"
         assert await store.take_blob(name, "result") == SEALED
         assert wire.times == 1
