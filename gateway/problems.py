@@ -9,11 +9,14 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
+from starlette.routing import Match
 
 from limner.errors import InputError, LimnerError, MethodNotAllowed, NotCompleted, NotFound, QuotaExceeded
 
 PROBLEM_MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 5
+
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 
 log = logging.getLogger("limner.gateway")
 
@@ -82,7 +85,17 @@ async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
         known = InputError("The request cannot be understood. The calls are listed at /docs.")
     else:
         known = LimnerError("Something went wrong inside the server.")
-    return problem_response(known, request.state.request_id, dict(error.headers or {}))
+    headers = dict(error.headers or {})
+    if error.status_code == 405:
+        headers["Allow"] = ", ".join(_allowed(request))
+    return problem_response(known, request.state.request_id, headers)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods that the path takes (RFC 9110, 10.2.1); the framework names those of one route only."""
+    asked = ((method, {**request.scope, "method": method}) for method in _METHODS)
+    routes = request.app.router.routes
+    return [method for method, scope in asked if any(route.matches(scope)[0] is Match.FULL for route in routes)]
 
 
 async def on_validation_error(request: Request, error: Exception) -> JSONResponse:

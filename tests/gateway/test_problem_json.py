@@ -147,3 +147,9 @@ def test_logged_exception_is_told_by_its_type() -> None:
     line = json.loads(stream.getvalue())
     assert (line["message"], line["error.type"], line["log.level"]) == ("went wrong", "InferenceFailed", "error")
     assert "secret" not in stream.getvalue()
+
+
+async def test_a_wrong_method_is_told_all_right_ones(client: httpx.AsyncClient) -> None:
+    answer = await client.put(f"/v1/photos/{'0' * 32}")
+    check_problem(answer, 405, "method-not-allowed")
+    assert answer.headers["allow"] == "GET, DELETE"
