@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -48,5 +49,14 @@ def refusal(call: Callable[[], object]) -> LimnerError:
 
 
 def times_asked(client: triton.InferenceServerClient, model: str) -> int:
-    """How many tiles or faces a network has been given so far."""
-    return int(client.get_inference_statistics(model).model_stats[0].inference_count)
+    """How many tiles or faces a network has been given so far.
+
+    Triton counts when the model has overwritten what it was sent, a moment after the answer is there.
+    """
+    before = -1
+    while True:
+        now = int(client.get_inference_statistics(model).model_stats[0].inference_count)
+        if now == before:
+            return now
+        before = now
+        time.sleep(0.1)
