@@ -8,6 +8,7 @@ the steps look for the flag. A flag is an empty file in shared memory: no byte o
 from __future__ import annotations
 
 import json
+import os
 import re
 import secrets
 from pathlib import Path
@@ -17,11 +18,12 @@ PARAMETER = "limner_cancellation"
 """Name of the request parameter that carries the token."""
 
 _TOKEN = re.compile(r"[0-9a-f]{32}")
-_FLAGS = Path("/dev/shm")  # noqa: S108 - the names are random, 128 bits
+_FLAGS = Path("/dev/shm")  # noqa: S108 - the names are random, 96 bits
 
 
 def new_token() -> str:
-    return secrets.token_hex(16)
+    """Begins with the id of this process, so that its flags can be found when it has died."""
+    return f"{os.getpid():08x}{secrets.token_hex(12)}"
 
 
 def token_of(request: Any) -> str | None:
@@ -40,6 +42,12 @@ def lower_flag(token: str) -> None:
 
 def is_raised(token: str | None) -> bool:
     return token is not None and _flag(token).exists()
+
+
+def lower_flags_of(pid: int) -> None:
+    """Take away what a process that has died left raised."""
+    for flag in _FLAGS.glob(f"limner_cancelled_{pid:08x}*"):
+        flag.unlink(missing_ok=True)
 
 
 def _flag(token: str) -> Path:

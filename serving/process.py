@@ -20,6 +20,7 @@ import psutil
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from limner.undumpable import SCRUBBING
+from model_repository.cancellation import lower_flags_of
 from serving.assemble import RuntimeFolder
 from serving.gpu_packages import library_folders
 from serving.locate import TritonInstallation
@@ -151,6 +152,8 @@ class TritonProcess:
         library = folder.root / "undumpable.so"
         preloaded = str(library) if write_library(library) else ""
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
+        self._stubs: set[int] = set()
+        """All that were ever seen."""
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [
                 *(sys.executable, "-m", "serving.launch", str(os.getpid()), preloaded),
@@ -183,7 +186,9 @@ class TritonProcess:
             children = psutil.Process(self.pid).children(recursive=True)
         except psutil.NoSuchProcess:
             return set()
-        return {child.pid for child in children if is_living_stub(child.pid)}
+        living = {child.pid for child in children if is_living_stub(child.pid)}
+        self._stubs |= living
+        return living
 
     def explain(self, lines: int = 12) -> str:
         """The errors in the log, or its last lines where there are none."""
@@ -194,6 +199,7 @@ class TritonProcess:
     def stop(self) -> None:
         """End the server politely: what runs may finish within a limit."""
         if self._process.poll() is None:
+            self.stub_pids()  # a last look, for what they leave behind
             self._process.terminate()
             try:
                 self._process.wait(_EXIT_TIMEOUT)
@@ -208,6 +214,8 @@ class TritonProcess:
         self._process.wait()
         self._reader.join(timeout=5)
         self._folder.remove_shared_memory()
+        for pid in self._stubs:
+            lower_flags_of(pid)
 
     def _read_log(self) -> None:
         if self._process.stdout is None:

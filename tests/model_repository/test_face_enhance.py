@@ -311,6 +311,9 @@ def test_quick_photo_does_not_wait_for_a_slow_one(enhance: Enhance, portrait: UI
 def test_cancelled_photo_stops_using_the_network(
     triton_client: triton.InferenceServerClient, triton_url: str, portrait: UInt8
 ) -> None:
+    def flags() -> set[Path]:
+        return set(Path("/dev/shm").glob("limner_cancelled_*"))
+
     def tiles_done() -> int:
         statistics = triton_client.get_inference_statistics("realesrgan_x4")
         return int(statistics.model_stats[0].inference_count)
@@ -318,7 +321,7 @@ def test_cancelled_photo_stops_using_the_network(
     photo = np.frombuffer(encode(np.tile(portrait, (14, 8, 1))), np.uint8)  # 28 tiles: minutes of work
     query = triton.InferInput("IMAGE", [photo.size], "UINT8")
     query.set_data_from_numpy(photo)
-    before = tiles_done()
+    before, raised_before = tiles_done(), flags()  # other servers of this machine have theirs
     with triton.InferenceServerClient(triton_url) as client:
         answer = threading.Event()
         call = client.async_infer(
@@ -334,4 +337,4 @@ def test_cancelled_photo_stops_using_the_network(
     while seen != (seen := tiles_done()):
         time.sleep(20)
     assert before < seen <= before + 6
-    assert not list(Path("/dev/shm").glob("limner_cancelled_*"))
+    assert flags() <= raised_before
