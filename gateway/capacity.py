@@ -1,4 +1,4 @@
-"""Places beside those of the queue: of batches, and of uploads of one client."""
+"""Places beside those of the queue: of batches, and of uploads and event streams of one client."""
 
 from __future__ import annotations
 

@@ -11,9 +11,10 @@ import resource
 import signal
 from pathlib import Path
 
+from limner.undumpable import forbid_dumps
+
 # linux/prctl.h
 _PR_SET_PDEATHSIG = 1
-_PR_SET_DUMPABLE = 4
 _PR_SET_NO_NEW_PRIVS = 38
 
 
@@ -26,8 +27,9 @@ def hide() -> None:
     Raises:
         OSError: the kernel refuses.
     """
+    forbid_dumps()
     libc = ctypes.CDLL(None, use_errno=True)
-    for option, value in ((_PR_SET_DUMPABLE, 0), (_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_PDEATHSIG, signal.SIGKILL)):
+    for option, value in ((_PR_SET_NO_NEW_PRIVS, 1), (_PR_SET_PDEATHSIG, signal.SIGKILL)):
         if libc.prctl(option, ctypes.c_ulong(value), *(ctypes.c_ulong(0),) * 3) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
@@ -45,7 +47,6 @@ def confine(memory_bytes: int, cpu_seconds: int) -> None:
     in_use = pages * resource.getpagesize()
     _limit(resource.RLIMIT_AS, in_use + memory_bytes)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 1))  # SIGXCPU first, which tells the parent
-    _limit(resource.RLIMIT_CORE, 0)
     _limit(resource.RLIMIT_FSIZE, 0)
     _limit(resource.RLIMIT_NPROC, 0)
     _limit(resource.RLIMIT_NOFILE, 0)

@@ -20,9 +20,9 @@ from gateway.state.record import RESULT_PART
 from gateway.state.sealing import wipe
 from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
+from gateway.triton import Enhanced
 from limner.errors import (
     CapacityError,
-    InferenceFailed,
     InferenceTimeout,
     LimnerError,
     StateUnavailable,
@@ -176,19 +176,23 @@ class Batch:
         self.names.add(name.casefold())
         return name
 
-    async def _with_patience(self, job: Job) -> Any:
+    async def _with_patience(self, job: Job) -> Enhanced:
         """A photo is not lost for a server that restarts, or a queue that is full for a while."""
-        for tried in range(1, TRIES + 1):
-            ticket = self.work.queue.ticket()
+        for _ in range(TRIES - 1):
             try:
-                return await self.work.enhance(job, ticket)
-            except CapacityError as error:
-                if tried == TRIES or isinstance(error, InferenceTimeout):
-                    raise
-            finally:
-                self.work.queue.leave(ticket)
-            await asyncio.sleep(PAUSE_SECONDS)
-        raise InferenceFailed("The photo was not enhanced.")
+                return await self._once(job)
+            except InferenceTimeout:
+                raise
+            except CapacityError:
+                await asyncio.sleep(PAUSE_SECONDS)
+        return await self._once(job)
+
+    async def _once(self, job: Job) -> Enhanced:
+        ticket = self.work.queue.ticket()
+        try:
+            return await self.work.enhance(job, ticket)
+        finally:
+            self.work.queue.leave(ticket)
 
     async def _miss_what_is_gone(self, running: Running) -> None:
         """A store that was restarted meanwhile has forgotten the results it was given before."""

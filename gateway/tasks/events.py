@@ -11,6 +11,7 @@ from fastapi.sse import KEEPALIVE_COMMENT, format_sse_event
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+from gateway.state.record import RUNNING
 from gateway.tasks.answers import BatchResult, EnhancementResult
 from limner.errors import CapacityError, LimnerError
 
@@ -68,7 +69,7 @@ async def _events(look: Callable[[], Awaitable[State]], closing: asyncio.Event) 
             position = state.queue_position
             yield format_sse_event(event="queue", data_str=f'{{"queue_position":{position}}}')
             sent_at = time.monotonic()
-        if state.status not in {"pending", "processing"}:
+        if state.status not in RUNNING:
             yield format_sse_event(event="done", data_str=state.model_dump_json())
             return
         now = (state.status, round(state.progress, 2))
