@@ -12,8 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from limner.cancellation import PARAMETER, lower_flag, new_token, raise_flag
 from model_repository.calls import ask_all
-from model_repository.cancellation import PARAMETER, lower_flag, new_token, raise_flag
 from model_repository.step_model import Array, AsyncStepModel, Caller, tensor
 
 _LOOK_SECONDS = 0.2

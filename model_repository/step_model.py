@@ -21,13 +21,13 @@ import numpy as np
 import numpy.typing as npt
 import triton_python_backend_utils as pb_utils
 
+from limner.cancellation import PARAMETER, is_raised, token_of
 from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import Cancelled, CapacityError, InferenceFailed, InputError, LimnerError, QueueFull
 from limner.options import Options, parse_options
 from limner.triton_messages import from_triton
 from limner.undumpable import forbid_dumps, scrub_freed_memory
 from limner.wiping import wipe, wipe_shared
-from model_repository.cancellation import PARAMETER, is_raised, token_of
 
 Array = npt.NDArray[Any]
 

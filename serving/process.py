@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
+from limner.cancellation import lower_flags_of
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from limner.undumpable import SCRUBBING
-from model_repository.cancellation import lower_flags_of
 from serving.assemble import RuntimeFolder
 from serving.gpu_packages import library_folders
 from serving.locate import TritonInstallation
