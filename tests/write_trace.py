@@ -38,6 +38,8 @@ _CALL = re.compile(r"^\d+ +(\w+)\((.*)")
 _TARGET = re.compile(r"^\d+<(.*?)>(?=[,) ]|$)")
 _QUOTED = re.compile(r'"([^"]*)"')
 _HARMLESS = ("socket:", "pipe:", "anon_inode:", "TCP:", "TCPv6:", "UNIX", "/dev/null", _SHARED)
+_DUMP_FILTER = re.compile(r"^/proc/(self|\d+)/coredump_filter$")
+"""A setting of the kernel: what processes forbid dumps with."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ def _may_store(line: str) -> bool:
         return False
     target = _TARGET.match(arguments)
     paths = [target.group(1)] if target and not call.startswith("open") else _QUOTED.findall(arguments)
-    return not paths or not all(path.startswith(_HARMLESS) for path in paths)
+    return not paths or not all(path.startswith(_HARMLESS) or _DUMP_FILTER.match(path) for path in paths)
 
 
 @contextmanager
