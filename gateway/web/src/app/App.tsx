@@ -1,0 +1,89 @@
+import { useCallback, useMemo, useState } from "react";
+import { useTranslation } from "react-i18next";
+import { BASE_URL } from "../api/client";
+import { readLimits } from "../api/limits";
+import { BatchView } from "../batch/BatchView";
+import type { FileKind } from "../files/check";
+import { OptionsPanel } from "../options/OptionsPanel";
+import { useOptions } from "../options/options";
+import { PhotoView } from "../photo/PhotoView";
+import { Icon } from "../ui/Icon";
+import { DropZone } from "./DropZone";
+import { Example } from "./Example";
+import { Header } from "./Header";
+import { KeyForm } from "./KeyForm";
+import { ModelBadge } from "./ModelBadge";
+import { useModels } from "./useModels";
+
+/** A file on its way; `number` tells one from the next, be it the same file again. */
+interface Work {
+  file: File;
+  kind: FileKind;
+  number: number;
+}
+
+export function App() {
+  const { t } = useTranslation();
+  const limits = useMemo(readLimits, []);
+  const [modelsState, unlock] = useModels();
+  const [options, setOptions] = useOptions();
+  const [work, setWork] = useState<Work | null>(null);
+  const begin = useCallback(
+    (file: File, kind: FileKind) => setWork((last) => ({ file, kind, number: (last?.number ?? 0) + 1 })),
+    [],
+  );
+  const leave = useCallback(() => setWork(null), []);
+  const models = modelsState.phase === "known" ? modelsState.models : null;
+  const locked = modelsState.phase === "locked" || (limits.keys && modelsState.phase === "asking");
+  return (
+    <div className="page">
+      <Header />
+      <main id="content" tabIndex={-1} className="stack">
+        <h1 className={work === null ? "tagline" : "hidden"}>{t("tagline")}</h1>
+        {work === null && (
+          <p className="promise fine">
+            <Icon name="shield" />
+            {t("promise")}
+          </p>
+        )}
+        {locked && <KeyForm wrong={modelsState.phase === "locked" && modelsState.wrong} onKey={unlock} />}
+        {!locked && work === null && (
+          <>
+            <div className="start">
+              <DropZone limits={limits} onFile={begin} />
+              <Example />
+            </div>
+            <details className="card options-box">
+              <summary>
+                <Icon name="sliders" />
+                {t("options.title")}
+                <Icon name="chevron" />
+              </summary>
+              <OptionsPanel options={options} onChange={setOptions} models={models} />
+            </details>
+          </>
+        )}
+        {!locked && work?.kind === "photo" && (
+          <PhotoView
+            key={work.number}
+            file={work.file}
+            options={options}
+            onOptions={setOptions}
+            models={models}
+            limits={limits}
+            onLeave={leave}
+          />
+        )}
+        {!locked && work?.kind === "archive" && (
+          <BatchView key={work.number} file={work.file} options={options} limits={limits} onLeave={leave} />
+        )}
+      </main>
+      <footer className="footer">
+        <ModelBadge state={modelsState} />
+        <p className="fine">
+          <a href={`${BASE_URL}/docs`}>{t("api")}</a>
+        </p>
+      </footer>
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import type { options as english } from "../en/options";
+import type { Shape } from "../shape";
+
+export const options: Shape<typeof english> = {
+  title: "选项",
+  changed_one: "已改 {{count}} 项",
+  changed_other: "已改 {{count}} 项",
+  remembered: "您的选择会记在此浏览器中。",
+  reset: "恢复默认",
+  not_here: "此服务器未提供",
+  enhancement_level: "结果尺寸",
+  level: { "1": "尺寸不变（×1）", "2": "两倍宽（×2）", "3": "四倍（×4）", "4": "八倍（×8）" },
+  restorer: "人脸",
+  restorers: {
+    auto: "自动选择最佳",
+    gfpgan: "GFPGAN：自然，通常之选",
+    restoreformer: "RestoreFormer：细节更多",
+    codeformer: "CodeFormer：适合严重受损",
+    none: "人脸保持原样",
+  },
+  fidelity: "清晰还是忠实",
+  fidelity_low: "最清晰",
+  fidelity_high: "最接近原照",
+  fidelity_hint: "仅对 CodeFormer 有效。",
+  background: "人脸以外的画面",
+  backgrounds: {
+    auto: "合理时间内的最佳",
+    realesrgan: "Real-ESRGAN：最清晰，较慢",
+    swinir: "SwinIR：细节好，很慢",
+    lanczos: "普通放大：立即完成",
+  },
+  preserve_identity: "保持是同一个人",
+  preserve_identity_hint: "修复后不像本人的脸会与原脸融合，或不采用。",
+  only_center_face: "只处理正中的人脸",
+  only_center_face_hint: "画面中的其他人脸只放大。",
+  aligned: "照片就是一张裁好的人脸",
+  aligned_hint: "适用于人脸系统裁出的 512×512 图，不再查找人脸。",
+  output_format: "文件格式",
+  formats: { auto: "与原照相同", jpeg: "JPEG", png: "PNG（无损）", webp: "WebP" },
+  quality: "文件质量",
+  quality_hint: "仅 JPEG 和 WebP：越高文件越大。",
+};
