@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from gateway.access.guard import PUBLIC_PATHS
 from gateway.multipart import FILE_FIELD, Kind
 from gateway.problems import PROBLEM_MEDIA_TYPE, Problem
+from gateway.report_types import describe_result, report_schemas
 from limner.errors import (
     ArchiveTooLarge,
     Cancelled,
@@ -181,6 +182,8 @@ def document(app: FastAPI, settings: Settings) -> Schema:
     parts = made.setdefault("components", {})
     schemas = parts.setdefault("schemas", {})
     schemas["Problem"] = Problem.model_json_schema()
+    schemas.update(report_schemas())
+    describe_result(schemas["EnhancementResult"])
     for theirs in ("HTTPValidationError", "ValidationError"):
         schemas.pop(theirs, None)
     limits = {WHAT_TO_SEND["photo"]: settings.max_upload_bytes, WHAT_TO_SEND["archive"]: settings.max_archive_bytes}

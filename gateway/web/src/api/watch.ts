@@ -10,7 +10,7 @@ interface ServerEvent {
   data: unknown;
 }
 
-interface EventOptions {
+export interface EventOptions {
   signal: AbortSignal;
   onSseEvent: (event: ServerEvent) => void;
   sseMaxRetryAttempts: number;
@@ -36,7 +36,7 @@ const LONGEST_WAIT_MILLISECONDS = 8_000;
 const FINISHED = new Set<TaskState["status"]>(["completed", "failed", "cleaned"]);
 
 /** Answers after which asking again may help. */
-const PASSING = new Set([
+export const PASSING = new Set([
   "network",
   "unexpected-answer",
   "state-unavailable",
@@ -130,7 +130,7 @@ function isState<State extends TaskState>(data: unknown): data is State {
 }
 
 /** Wait, but not past the moment when the browser says that it is online again. */
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+export function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const over = new AbortController();
     const timer = setTimeout(end, milliseconds);

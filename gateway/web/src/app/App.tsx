@@ -70,7 +70,6 @@ export function App() {
             options={options}
             onOptions={setOptions}
             models={models}
-            limits={limits}
             onLeave={leave}
           />
         )}
