@@ -1,4 +1,5 @@
 # make serve   everything: environment, weights, export, Triton and the gateway on 127.0.0.1:8000
+# make page    the web page, where something in it has changed
 # make test    all tests, with the real Triton server
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -19,26 +20,32 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 TENSORRT := tensorrt-cu12-libs==10.9.0.34
 SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
 
-.PHONY: help serve test lint format clean lock upstream
+.PHONY: help serve page test lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
 
 serve: $(VENV)/.$(SERVE)
+	@$(BIN)/python -m gateway.web.build --optional
 	@exec $(BIN)/limner serve
 
-test: $(VENV)/.test upstream
+page: $(VENV)/.serve
+	@$(BIN)/python -m gateway.web.build
+
+test: $(VENV)/.test upstream page
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy limner cli ensemble export gateway serving backends perf
+	$(BIN)/python -m gateway.web.build --then check
 	@for model in model_repository/*/1/model.py backends/*/model.py; do $(BIN)/mypy --no-error-summary $$model || exit 1; done
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/python -m gateway.web.build --then format
 
 # Upstream's own packages, in an environment of their own: the oracle of the tests.
 upstream: $(VENV)/.test
@@ -54,7 +61,8 @@ lock: $(VENV)/.serve
 	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
 	theirs="-c requirements/serve.txt --no-emit-package opencv-python --no-emit-package onnxruntime"; \
 	$$compile $$theirs --extra export -o requirements/export.txt; \
-	$$compile $$theirs --extra export --extra test -o requirements/test.txt
+	$$compile $$theirs --extra export --extra test -o requirements/test.txt; \
+	$$compile $$theirs --extra page -o requirements/page.txt
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Limner needs Python 3.10, 3.11 or 3.12 with venv. On Debian or Ubuntu:" \
@@ -84,5 +92,6 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.serve
 	@touch $@
 
 clean:
+	rm -rf gateway/web/node_modules gateway/web/dist gateway/web/.build gateway/web/src/api/generated
 	rm -rf $(VENV) .venv-upstream .limner build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -11,7 +11,7 @@ from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from gateway import batches, enhance, health, models, openapi, pages, photos
+from gateway import batches, enhance, health, models, openapi, page, pages, photos
 from gateway.access.exposure import check_exposure
 from gateway.access.guard import Guard
 from gateway.access.keys import KeyRing
@@ -57,6 +57,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
                 app.state.failure = error  # the server only says that the start failed
                 raise
             app.state.services = services
+            app.state.page = page.load_page(settings)
             watchers = [
                 asyncio.create_task(watch(services.readiness, services.triton)),
                 asyncio.create_task(services.desk.watch()),
@@ -84,7 +85,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
     app.add_exception_handler(LimnerError, on_limner_error)
     app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(RequestValidationError, on_validation_error)
-    for part in (enhance, photos, batches, models, health, pages):
+    for part in (enhance, photos, batches, models, health, page, pages):
         app.include_router(part.router)
 
     def document() -> dict[str, Any]:

@@ -1,10 +1,9 @@
-"""The pages ``/`` and ``/docs``, and the document behind the second. No script, nothing from another host."""
+"""The page ``/docs``, and the document behind it. No script, nothing from another host."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
-from html import escape
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
@@ -27,28 +26,10 @@ PAGE_HEADERS = {
     "Cache-Control": "no-cache",
 }
 
-HOME = """
-<h1>Limner</h1>
-<p>Restores low-quality face photos. Photos are never stored.</p>
-<pre>curl -f -F file=@photo.jpg {base}v1/enhance -o enhanced.jpg</pre>
-<p><a href="/docs">All calls and options</a> · <a href="/v1/models">Models</a></p>
-<section lang="zh">
-<h2>Limner 人像修复</h2>
-<p>修复低质量的人脸照片。照片不会被保存。</p>
-<pre>curl -f -F file=@photo.jpg {base}v1/enhance -o enhanced.jpg</pre>
-<p><a href="/docs">全部接口与参数</a> · <a href="/v1/models">模型</a></p>
-</section>
-"""
-
-
-@router.get("/")
-async def home(request: Request) -> HTMLResponse:
-    return _page("Limner", HOME.format(base=escape(str(request.base_url))))
-
 
 @router.get("/docs")
 async def docs(request: Request) -> HTMLResponse:
-    return _page("Limner: HTTP API", render_docs(request.app.openapi()))
+    return plain_page("Limner: HTTP API", render_docs(request.app.openapi()))
 
 
 @router.get("/openapi.json")
@@ -56,7 +37,8 @@ async def openapi_json(request: Request) -> JSONResponse:
     return JSONResponse(request.app.openapi())
 
 
-def _page(title: str, body: str) -> HTMLResponse:
+def plain_page(title: str, body: str) -> HTMLResponse:
+    """``body`` is HTML that is trusted."""
     head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>'
     html = f'<!doctype html><html lang="en"><head>{head}<style>{STYLE}</style></head><body>{body}</body></html>'
     return HTMLResponse(html, headers=PAGE_HEADERS)

@@ -38,6 +38,7 @@
     │   ├── ChecksumMismatch
     │   └── CheckpointMismatch
     ├── ExportError                 an export could not be made or did not match its source
+    ├── PageBuildError              the page could not be built
     └── ServingError                Triton could not be found, started or trusted
 
 Each error carries a public message: one or two sentences that name the cause and say what to do. It never holds
@@ -242,6 +243,10 @@ class CheckpointMismatch(WeightsError):
 
 class ExportError(LimnerError):
     type, title = "export-failed", "Export failed"
+
+
+class PageBuildError(LimnerError):
+    type, title = "page-not-built", "Page not built"
 
 
 class ServingError(LimnerError):

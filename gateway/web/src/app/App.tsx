@@ -1,8 +1,7 @@
-import { useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BASE_URL } from "../api/client";
 import { readLimits } from "../api/limits";
-import { BatchView } from "../batch/BatchView";
 import type { FileKind } from "../files/check";
 import { OptionsPanel } from "../options/OptionsPanel";
 import { useOptions } from "../options/options";
@@ -14,6 +13,9 @@ import { Header } from "./Header";
 import { KeyForm } from "./KeyForm";
 import { ModelBadge } from "./ModelBadge";
 import { useModels } from "./useModels";
+
+/** Fetched when an archive is chosen: few need it. */
+const BatchView = lazy(async () => ({ default: (await import("../batch/BatchView")).BatchView }));
 
 /** A file on its way; `number` tells one from the next, be it the same file again. */
 interface Work {
@@ -74,7 +76,9 @@ export function App() {
           />
         )}
         {!locked && work?.kind === "archive" && (
-          <BatchView key={work.number} file={work.file} options={options} limits={limits} onLeave={leave} />
+          <Suspense fallback={null}>
+            <BatchView key={work.number} file={work.file} options={options} limits={limits} onLeave={leave} />
+          </Suspense>
         )}
       </main>
       <footer className="footer">

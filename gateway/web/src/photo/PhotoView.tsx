@@ -1,15 +1,13 @@
-import { useMemo, useState } from "react";
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { EnhancementResult, ModelList } from "../api/generated";
-import { useLeaveGuard, useTask } from "../api/useTask";
+import type { ModelList } from "../api/generated";
+import { useLeaveGuard } from "../api/useTask";
 import { OptionsPanel } from "../options/OptionsPanel";
 import type { Options } from "../options/options";
-import { FailureNotice } from "../ui/FailureNotice";
 import { Icon } from "../ui/Icon";
 import { useObjectUrl } from "../ui/useObjectUrl";
-import { photoCalls } from "./calls";
+import { type Done, PhotoRun } from "./PhotoRun";
 import { Result } from "./Result";
-import { Working } from "./Working";
 
 interface PhotoViewProps {
   file: File;
@@ -22,22 +20,14 @@ interface PhotoViewProps {
 /** One photo, from sending it to saving it. */
 export function PhotoView({ file, options, onOptions, models, onLeave }: PhotoViewProps) {
   const { t } = useTranslation();
-  // What is chosen afterwards counts for the next time only.
-  const [used, setUsed] = useState(options);
-  const [saved, setSaved] = useState(false);
-  const calls = useMemo(() => photoCalls(file, used), [file, used]);
-  const { phase, again } = useTask<EnhancementResult>(calls);
   const photo = useObjectUrl(file);
-  const busy = phase.name === "sending" || phase.name === "working" || phase.name === "fetching";
-  useLeaveGuard(busy || (phase.name === "done" && !saved));
-  const enhanceAgain = () => {
-    setSaved(false);
-    if (options === used) {
-      again();
-    } else {
-      setUsed(options);
-    }
-  };
+  // The options that it is enhanced with just now; null while nothing runs.
+  const [running, setRunning] = useState<Options | null>(options);
+  // Kept while it is enhanced again: there is no other copy.
+  const [done, setDone] = useState<Done | null>(null);
+  const [saved, setSaved] = useState<Done | null>(null);
+  useLeaveGuard(done !== null && done !== saved);
+  const enhanceAgain = () => setRunning({ ...options });
   const otherOptions = (
     <details className="card options-box">
       <summary>
@@ -54,37 +44,25 @@ export function PhotoView({ file, options, onOptions, models, onLeave }: PhotoVi
       </div>
     </details>
   );
-  if (phase.name === "failed") {
+  if (running !== null) {
     return (
-      <section className="stack" aria-label={t("photo.failed")}>
-        <h2>{t("photo.failed")}</h2>
-        <FailureNotice failure={phase.failure}>
-          <div className="buttons">
-            <button type="button" className="button primary" onClick={enhanceAgain}>
-              {t("photo.try_again")}
-            </button>
-            <button type="button" className="button" onClick={onLeave}>
-              {t("photo.another")}
-            </button>
-          </div>
-        </FailureNotice>
-        {otherOptions}
-      </section>
-    );
-  }
-  if (busy) {
-    return <Working phase={phase} photo={photo} onCancel={onLeave} />;
-  }
-  return (
-    <>
-      <Result
-        state={phase.state}
-        result={phase.result}
+      <PhotoRun
+        file={file}
         photo={photo}
-        onSaved={() => setSaved(true)}
+        options={running}
+        otherOptions={otherOptions}
+        onDone={(next) => {
+          setDone(next);
+          setRunning(null);
+        }}
+        onBack={done === null ? null : () => setRunning(null)}
         onLeave={onLeave}
       />
+    );
+  }
+  return done === null ? null : (
+    <Result {...done} photo={photo} saved={done === saved} onSaved={() => setSaved(done)} onLeave={onLeave}>
       {otherOptions}
-    </>
+    </Result>
   );
 }

@@ -1,12 +1,13 @@
-import { useEffect, useRef, useState } from "react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { EnhancementResult } from "../api/generated";
 import type { FetchedResult } from "../api/task";
 import { Icon } from "../ui/Icon";
-import { Notice } from "../ui/Notice";
 import { proposedName, saveBlob } from "../ui/saveBlob";
 import { useObjectUrl } from "../ui/useObjectUrl";
 import { Comparison } from "./Comparison";
+import { Facts } from "./Facts";
+import { FocusedHeading } from "./FocusedHeading";
 import { Summary } from "./Summary";
 
 interface ResultProps {
@@ -14,49 +15,46 @@ interface ResultProps {
   result: FetchedResult;
   /** Address of the photo as it was sent. */
   photo: string | null;
+  saved: boolean;
   onSaved: () => void;
   onLeave: () => void;
+  /** What else can be done. */
+  children: ReactNode;
 }
 
-/** The photo before and after, what it is worth, and what can be done with it. */
-export function Result({ state, result, photo, onSaved, onLeave }: ResultProps) {
+/** The photo before and after, what can be done with it, and what it is worth. */
+export function Result({ state, result, photo, saved, onSaved, onLeave, children }: ResultProps) {
   const { t } = useTranslation();
   const enhanced = useObjectUrl(result.blob);
-  const [outlined, setOutlined] = useState(false);
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []); // what had the focus is gone
   const { report } = state;
   const save = () => {
     saveBlob(result.blob, proposedName(result.disposition, "limner"));
     onSaved();
   };
   return (
-    <section className="result" aria-label={t("photo.result")}>
-      <h2 ref={heading} tabIndex={-1} className="hidden">
-        {t("photo.done")}
-      </h2>
-      {report !== null && photo !== null && enhanced !== null && (
-        <Comparison before={photo} after={enhanced} report={report} outlined={outlined} />
-      )}
+    <section className="photo" aria-label={t("photo.done")}>
+      <FocusedHeading hidden>{t("photo.done")}</FocusedHeading>
+      <div className="stage">{report !== null && <Comparison before={photo} after={enhanced} report={report} />}</div>
       <div className="beside stack">
-        <div className="buttons">
-          <button type="button" className="button primary save" onClick={save}>
+        <div className="buttons actions">
+          <button type="button" className="button primary" onClick={save}>
             <Icon name="download" />
             {t("photo.save")}
           </button>
-          {report !== null && report.faces.length > 0 && (
-            <button type="button" className="button" aria-pressed={outlined} onClick={() => setOutlined(!outlined)}>
-              <Icon name="face" />
-              {t("photo.outline")}
-            </button>
-          )}
           <button type="button" className="button" onClick={onLeave}>
-            <Icon name="trash" />
+            <Icon name="photo" />
             {t("photo.another")}
           </button>
         </div>
-        <Notice tone="good">{t("photo.deleted")}</Notice>
-        {report !== null && <Summary state={state} report={report} />}
+        <p className="privacy fine" role="status">
+          <Icon name={saved ? "check" : "shield"} />
+          {t(saved ? "photo.saved" : "photo.deleted")}
+        </p>
+        {report !== null && <Summary report={report} />}
+      </div>
+      <div className="more stack">
+        {report !== null && <Facts state={state} report={report} />}
+        {children}
       </div>
     </section>
   );

@@ -1,59 +1,49 @@
 import { useTranslation } from "react-i18next";
-import type { EnhancementResult, PhotoReport } from "../api/generated";
-import { Icon } from "../ui/Icon";
+import type { PhotoReport } from "../api/generated";
 import { Notice } from "../ui/Notice";
-import { Faces } from "./Faces";
-import { Numbers } from "./Numbers";
-import { gainOf, samePerson, verdictOf } from "./verdict";
+import { Faces, FaceWords } from "./Faces";
+import { notesOf } from "./notes";
+import { countUsable, verdictOf } from "./verdict";
 
-const TONES = { usable: "good", "not-usable": "warn", "no-face": "info" } as const;
+const TONES = { usable: "good", some: "warn", "not-usable": "warn", "no-face": "info" } as const;
 
-/** What became of the photo, words first. */
-export function Summary({ state, report }: { state: EnhancementResult; report: PhotoReport }) {
+/** What the result is worth, in words. */
+export function Summary({ report }: { report: PhotoReport }) {
   const { t } = useTranslation();
-  const verdict = verdictOf(report.faces, "after");
-  const { enhancement_ratio: ratio, identity_preservation: likeness } = report.quality_metrics;
-  const { input, output } = report;
+  const { faces } = report;
+  const verdict = verdictOf(faces);
+  const [only] = faces;
   return (
-    <section className="summary stack" aria-label={t("photo.summary")}>
+    <>
       <Notice tone={TONES[verdict]}>
-        <h2>{t(`photo.verdict.${verdict}`)}</h2>
-        {verdict === "not-usable" && <p className="fine">{t("photo.verdict_hint")}</p>}
+        <h3>
+          {verdict === "some"
+            ? t("photo.verdict.some", { good: countUsable(faces), count: faces.length })
+            : t(`photo.verdict.${verdict}`)}
+        </h3>
+        {verdict === "no-face" && <p>{t("photo.no_face_hint")}</p>}
+        {only !== undefined && faces.length === 1 && <FaceWords face={only} report={report} />}
       </Notice>
-      {report.faces.length > 0 && <Faces report={report} />}
-      <ul className="gains">
-        <li>
-          <Icon name="photo" />
-          {t("photo.sizes", { from: `${input.width}×${input.height}`, to: `${output.width}×${output.height}` })}
-        </li>
-        {ratio !== null && (
-          <li>
-            <Icon name="plus" />
-            {t(`photo.gain.${gainOf(ratio)}`, { ratio: ratio.toFixed(1) })}
+      {faces.length > 1 && <Faces report={report} />}
+      <Notes sentences={report.notes} />
+    </>
+  );
+}
+
+function Notes({ sentences }: { sentences: readonly string[] }) {
+  const { t } = useTranslation();
+  const notes = notesOf(sentences);
+  return notes.length === 0 ? null : (
+    <ul className="notes fine">
+      {notes.map((note) =>
+        note.key === null ? (
+          <li key={note.text} lang="en">
+            {note.text}
           </li>
-        )}
-        {report.faces.some((face) => face.restored) && (
-          <li>
-            <Icon name="face" />
-            {likeness === null
-              ? t("photo.identity_unknown")
-              : t(samePerson(likeness) ? "photo.identity_same" : "photo.identity_other")}
-          </li>
-        )}
-        {report.notes.map((note) => (
-          <li key={note} lang="en">
-            <Icon name="info" />
-            {note}
-          </li>
-        ))}
-      </ul>
-      <details className="folded">
-        <summary>
-          {t("photo.numbers")}
-          <Icon name="chevron" />
-        </summary>
-        <Numbers report={report} seconds={state.processing_time} />
-      </details>
-    </section>
+        ) : (
+          <li key={note.key}>{t(`photo.note.${note.key}` as "photo.note.colour", { ...note.values })}</li>
+        ),
+      )}
+    </ul>
   );
 }

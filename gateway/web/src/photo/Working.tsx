@@ -1,3 +1,4 @@
+import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { EnhancementResult } from "../api/generated";
 import type { TaskPhase } from "../api/task";
@@ -5,6 +6,10 @@ import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { ProgressBar } from "../ui/ProgressBar";
 import { StillThere } from "../ui/StillThere";
+import { FocusedHeading } from "./FocusedHeading";
+import { frameStyle } from "./frame";
+import { Picture } from "./Picture";
+import type { Size } from "./zoom";
 
 type Busy = Extract<TaskPhase<EnhancementResult>, { name: "sending" | "working" | "fetching" }>;
 
@@ -15,18 +20,25 @@ interface WorkingProps {
   onCancel: () => void;
 }
 
-/** How far the photo is. */
+const UNKNOWN_SIZE: Size = { width: 4, height: 5 };
+
+/** How far the photo is; the photo lies where the comparison will. */
 export function Working({ phase, photo, onCancel }: WorkingProps) {
   const { t } = useTranslation();
+  const [size, setSize] = useState(UNKNOWN_SIZE);
   const { step, detail, value } = useProgress(phase);
   return (
-    <section className="working card" aria-label={t("photo.working")}>
-      <div className="working-photo">{photo !== null && <img src={photo} alt={t("photo.yours")} />}</div>
-      <div className="stack">
+    <section className="photo" aria-label={t("photo.heading")}>
+      <div className="stage">
+        <div className="frame working" style={frameStyle(size)}>
+          <Picture src={photo} alt={t("photo.yours")} onSize={setSize} />
+        </div>
+      </div>
+      <div className="beside stack card">
         {/* Only the step is read out, not each percent. */}
-        <h2 aria-live="polite">{step}</h2>
+        <FocusedHeading live>{step}</FocusedHeading>
         <ProgressBar label={step} value={value} />
-        <p className="detail">{detail}</p>
+        <p className="progress-detail fine">{detail}</p>
         {phase.name !== "sending" && !phase.connected && (
           <Notice tone="warn" urgent>
             <p>{t(phase.name === "working" ? "photo.connection_lost" : "photo.fetch_lost")}</p>
@@ -35,10 +47,11 @@ export function Working({ phase, photo, onCancel }: WorkingProps) {
         )}
         <p className="privacy fine">
           <Icon name="shield" />
-          {t("photo.only_memory")}
+          {t(phase.name === "fetching" ? "photo.photo_gone" : "photo.only_memory")}
         </p>
         <div className="buttons">
           <button type="button" className="button" onClick={onCancel}>
+            <Icon name="cross" />
             {t("photo.cancel")}
           </button>
         </div>
@@ -50,27 +63,26 @@ export function Working({ phase, photo, onCancel }: WorkingProps) {
 interface Shown {
   step: string;
   detail: string;
+  /** 0 to 1; null where nobody knows. */
   value: number | null;
 }
 
 function useProgress(phase: Busy): Shown {
   const { t } = useTranslation();
   if (phase.name === "sending") {
-    return {
-      step: t("photo.sending"),
-      detail: t("photo.percent", { percent: Math.round(100 * phase.sent) }),
-      value: phase.sent,
-    };
+    const percent = Math.round(100 * phase.sent);
+    return { step: t("photo.sending"), detail: t("photo.percent", { percent }), value: phase.sent };
   }
   if (phase.name === "fetching") {
     return { step: t("photo.fetching"), detail: "", value: null };
   }
-  const { queue_position: place, progress = 0, estimated_seconds: seconds } = phase.state ?? {};
-  const waits = phase.state?.status === "pending" && place != null;
-  const left = seconds == null || seconds < 1 ? "" : t("photo.left", { count: Math.ceil(seconds) });
+  const { status, queue_position: place = null, progress = 0, estimated_seconds: seconds = null } = phase.state ?? {};
+  if (status === "pending") {
+    return { step: t("photo.waiting"), detail: place === null ? "" : t("photo.place", { count: place }), value: null };
+  }
   return {
-    step: waits ? t("photo.waiting") : t("photo.at_work"),
-    detail: waits ? [t("photo.place", { place }), left].filter(Boolean).join(" · ") : left,
+    step: t("photo.at_work"),
+    detail: seconds === null ? t("photo.at_work_hint") : t("photo.left", { count: Math.max(1, Math.ceil(seconds)) }),
     value: progress > 0 ? progress : null,
   };
 }

@@ -10,6 +10,7 @@ import {
 import type { TaskCalls } from "../api/task";
 import { fetchWithProgress } from "../api/upload";
 import { changedOptions, type Options } from "../options/options";
+import { withPlace } from "./place";
 
 /** The calls that enhance `file`. */
 export function photoCalls(file: File, options: Options): TaskCalls<EnhancementResult> {
@@ -20,7 +21,7 @@ export function photoCalls(file: File, options: Options): TaskCalls<EnhancementR
       const { data } = await settle(submitPhoto({ body, signal, fetch: fetchWithProgress(onSent) }));
       return data.task_id;
     },
-    events: (id, told) => photoEvents({ ...of(id), ...told }),
+    events: (id, options) => photoEvents({ ...of(id), ...options, onSseEvent: withPlace(options.onSseEvent) }),
     status: async (id, signal) => (await settle(photoStatus({ ...of(id), signal }))).data,
     fetch: async (id, signal) => {
       const { data, response } = await settle(photoImage({ ...of(id), signal, parseAs: "blob" }));

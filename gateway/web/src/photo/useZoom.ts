@@ -1,6 +1,6 @@
 import { useGesture } from "@use-gesture/react";
-import { type KeyboardEvent, type MouseEvent, type RefObject, useCallback, useState } from "react";
-import { FIT, largestScale, type Point, panBy, type Size, type Zoom, zoomAt } from "./zoom";
+import { type KeyboardEvent, type MouseEvent, type RefObject, useCallback, useEffect, useState } from "react";
+import { clampZoom, FIT, largestScale, type Point, panBy, type Size, type Zoom, zoomAt } from "./zoom";
 
 const STEP = 1.5;
 const DOUBLE_CLICK = 3;
@@ -58,8 +58,8 @@ export function useZoom(target: RefObject<HTMLElement | null>, picture: Size): Z
         return scale;
       },
       onWheel: ({ event, delta: [, y] }) => {
-        // Plain scrolling is the page's, unless the picture is zoomed already.
-        if (zoom.scale > 1) {
+        // Plain scrolling is the page's, unless the picture is zoomed already; with Ctrl it is a pinch.
+        if (zoom.scale > 1 && !event.ctrlKey) {
           event.preventDefault();
           by(Math.exp(-y / 300), inFrame([event.clientX, event.clientY]));
         }
@@ -67,12 +67,20 @@ export function useZoom(target: RefObject<HTMLElement | null>, picture: Size): Z
     },
     {
       target,
-      drag: { filterTaps: true, enabled: zoom.scale > 1 },
-      pinch: { scaleBounds: { min: 0.1, max: 100 } },
+      drag: { filterTaps: true, enabled: zoom.scale > 1, pointer: { keys: false } },
+      pinch: { scaleBounds: { min: 0.1, max: 100 }, pointer: { touch: true } },
       eventOptions: { passive: false },
     },
   );
+  useEffect(() => {
+    const again = () => change(clampZoom);
+    addEventListener("resize", again);
+    return () => removeEventListener("resize", again);
+  }, [change]);
   const onKeyDown = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) {
+      return; // the browser's own
+    }
     const arrow = ARROWS[event.key];
     if (event.key === "+" || event.key === "=") {
       by(STEP);
@@ -80,7 +88,7 @@ export function useZoom(target: RefObject<HTMLElement | null>, picture: Size): Z
       by(1 / STEP);
     } else if (event.key === "0") {
       setZoom(FIT);
-    } else if (arrow !== undefined && zoom.scale > 1 && event.target === event.currentTarget) {
+    } else if (arrow !== undefined && zoom.scale > 1 && !isSlider(event.target)) {
       change((last, frame, largest) => panBy(last, arrow, frame, largest));
     } else {
       return;
@@ -109,4 +117,9 @@ function sizeOf(element: HTMLElement | null): Size {
 /** Whether an event began on the slider's handle, whose it then is. */
 function isHandle(target: EventTarget | null): boolean {
   return target instanceof Element && target.closest('[data-rcs="handle"]') !== null;
+}
+
+/** Whether the slider has the focus: arrows then move it. */
+function isSlider(target: EventTarget | null): boolean {
+  return target instanceof Element && target.getAttribute("role") === "slider";
 }

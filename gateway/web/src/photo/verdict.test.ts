@@ -1,75 +1,103 @@
 import { expect, test } from "vitest";
-import type { FaceReport, PhotoReport } from "../api/generated";
-import { gainOf, samePerson, verdictOf, whyNotRestored } from "./verdict";
+import type { FaceMetrics, FaceReport, PhotoReport } from "../api/generated";
+import { countUsable, gainOf, personOf, shortcomings, treatmentOf, verdictOf } from "./verdict";
 
-const SCORES = { sharpness_score: 0.5, face_quality_score: 0.5 };
-const PARTS = {
-  inter_eye_distance: 60,
-  effective_eye_distance: 60,
-  exposure: 1,
-  contrast: 1,
-  pose: 1,
-  visible: 1,
+const METRICS: FaceMetrics = {
+  sharpness_score: 0.5,
+  face_quality_score: 0.5,
+  enhancement_ratio: 1,
+  identity_preservation: null,
+  before: { sharpness_score: 0.2, face_quality_score: 0.2 },
+  usable: { before: true, after: true },
+  reasons: { before: [], after: [] },
+  parts: { inter_eye_distance: 60.9, effective_eye_distance: 53.9, exposure: 1, contrast: 1, pose: 1, visible: 1 },
 };
 
-function face(before: boolean, after: boolean, more: Partial<FaceReport> = {}): FaceReport {
-  return {
-    box: [0, 0, 1, 1],
-    score: 1,
-    restored: false,
-    quality_metrics: {
-      ...SCORES,
-      enhancement_ratio: 1,
-      identity_preservation: null,
-      before: SCORES,
-      usable: { before, after },
-      reasons: { before: [], after: [] },
-      parts: PARTS,
-    },
-    ...more,
-  };
+function face(metrics: Partial<FaceMetrics> | null = {}, more: Partial<FaceReport> = {}): FaceReport {
+  const quality_metrics = metrics === null ? null : { ...METRICS, ...metrics };
+  return { box: [0, 0, 1, 1], score: 1, restored: false, quality_metrics, ...more };
 }
 
-function report(restorer: string, name: string | null): PhotoReport {
+const POOR = { usable: { before: true, after: false } };
+
+function report(options: PhotoReport["options"], name: string | null, more: Partial<PhotoReport> = {}): PhotoReport {
   return {
     input: { width: 1, height: 1, format: "png", mode: "RGB", bit_depth: 8, frames: 1, bytes: 1 },
     output: { width: 1, height: 1, format: "png", bit_depth: 8, bytes: 1 },
     faces: [],
-    quality_metrics: {
-      ...SCORES,
-      enhancement_ratio: 1,
-      identity_preservation: null,
-      identity_reason: null,
-      before: SCORES,
-    },
+    quality_metrics: { ...METRICS, identity_reason: null },
     models: { face_restorer: { name } },
     tiles: null,
     milliseconds: {},
-    options: { restorer },
+    options,
     notes: [],
     truncated: false,
+    ...more,
   };
 }
 
-test("one usable face makes a photo usable, before and after apart", () => {
-  const faces = [face(false, false), face(false, true)];
-  expect(verdictOf(faces, "before")).toBe("not-usable");
-  expect(verdictOf(faces, "after")).toBe("usable");
-  expect(verdictOf([], "after")).toBe("no-face");
-  expect(verdictOf([face(true, true, { quality_metrics: null })], "after")).toBe("not-usable");
+test("all faces count", () => {
+  expect(verdictOf([])).toBe("no-face");
+  expect(verdictOf([face()])).toBe("usable");
+  expect(verdictOf([face(), face(POOR)])).toBe("some");
+  expect(verdictOf([face(POOR), face(null)])).toBe("not-usable");
+  expect(countUsable([face(), face(POOR), face(null)])).toBe(1);
 });
 
-test("why a face was not restored", () => {
-  const left = { likeness: 0.1, action: "left out", share_of_input: 1 };
-  expect(whyNotRestored(face(true, true, { restored: true }), report("auto", "gfpgan"))).toBeNull();
-  expect(whyNotRestored(face(true, true), report("none", null))).toBe("not-asked");
-  expect(whyNotRestored(face(true, true), report("auto", null))).toBe("no-weights");
-  expect(whyNotRestored(face(true, true, { identity: left }), report("auto", "gfpgan"))).toBe("held-back");
-  expect(whyNotRestored(face(true, true), report("auto", "gfpgan"))).toBe("other");
+test("the pixels of a sentence are those of its time, and rounded down", () => {
+  const blurred = face(
+    { reasons: { before: ["blurred"], after: ["blurred"] } },
+    {
+      landmarks: [
+        [0, 0],
+        [33, 44],
+      ],
+    },
+  );
+  expect(shortcomings(blurred, "after")).toEqual([{ reason: "blurred", eyes: 60, detail: 53 }]);
+  expect(shortcomings(blurred, "before")).toEqual([{ reason: "blurred", eyes: 55, detail: 18 }]);
+});
+
+test("a small face is blurred for its size", () => {
+  const small = face(
+    { reasons: { before: ["eyes-too-close", "blurred", "turned"], after: [] } },
+    {
+      landmarks: [
+        [10, 10],
+        [40, 10],
+      ],
+    },
+  );
+  expect(shortcomings(small, "before").map(({ reason }) => reason)).toEqual([
+    "eyes-too-close",
+    "blurred-small",
+    "turned",
+  ]);
+  expect(shortcomings(small, "after")).toEqual([]);
+});
+
+test("a face that could not be measured has no pixels to tell", () => {
+  const unmeasured = face({ reasons: { before: ["eyes-too-close", "cut-off"], after: [] } });
+  expect(shortcomings(unmeasured, "before").map(({ reason }) => reason)).toEqual(["not-measurable"]);
+  expect(shortcomings(face(null), "after")).toEqual([]);
 });
 
 test.each([
-  [0.5, "none"],
+  ["no-weights", {}, null, {}],
+  ["not-asked", { restorer: "none" }, null, {}],
+  ["not-centre", { only_center_face: true }, "gfpgan", {}],
+  ["other", {}, "gfpgan", {}],
+  ["held-back", {}, "gfpgan", { identity: { likeness: 0.1, action: "left out", share_of_input: 1 } }],
+  ["restored", {}, "gfpgan", { restored: true }],
+  ["same", {}, "gfpgan", { restored: true, identity: { likeness: 0.4, action: "kept", share_of_input: 0 } }],
+  ["restored", {}, "gfpgan", { restored: true, identity: { likeness: 0.3, action: "kept", share_of_input: 0 } }],
+  ["blended", {}, "gfpgan", { restored: true, identity: { likeness: 0.4, action: "blended", share_of_input: 0.25 } }],
+])("a face is treated: %s", (treatment, options, restorer, facts) => {
+  expect(treatmentOf(face({}, facts), report(options, restorer))).toBe(treatment);
+});
+
+test.each([
+  [0.5, "less"],
   [1.1, "none"],
   [1.2, "some"],
   [2, "double"],
@@ -78,6 +106,13 @@ test.each([
   expect(gainOf(ratio)).toBe(gain);
 });
 
-test("the threshold belongs to the same person", () => {
-  expect([0.362, 0.363, 0.9].map(samePerson)).toEqual([false, true, true]);
+test.each([
+  ["same", 0.363, true],
+  ["other", 0.362, true],
+  ["unknown", null, true],
+  ["unrestored", null, false],
+])("the person is %s", (person, likeness, restored) => {
+  const metrics = { ...METRICS, identity_reason: null, identity_preservation: likeness };
+  const faces = [face({}, { restored })];
+  expect(personOf(report({}, "gfpgan", { quality_metrics: metrics, faces }))).toBe(person);
 });

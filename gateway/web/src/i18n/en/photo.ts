@@ -6,13 +6,14 @@ export const photo = {
   percent: "{{percent}} %",
   waiting: "In the queue",
   place_one: "You are next.",
-  place_other: "{{count}} photos until it is your turn, yours included.",
+  place_other: "Place {{count}} in the queue.",
   at_work: "At work",
   at_work_hint: "The face is looked for, restored and measured.",
   left_one: "About a second left",
   left_other: "About {{count}} seconds left",
   fetching: "Fetching the result",
   only_memory: "Your photo is in the server’s memory only while it is worked on. Nothing is written to a disk.",
+  photo_gone: "Your photo is deleted from the server already; the result is as soon as it is here.",
   connection_lost: "Connection lost, trying again … The photo is still being worked on.",
   fetch_lost: "Connection lost while the result was fetched. It is still there, and is tried again by itself.",
   deleted_in: "The server deletes it in <time/>.",
@@ -31,7 +32,8 @@ export const photo = {
   zoom_in: "Zoom in",
   zoom_out: "Zoom out",
   fit: "Fit",
-  zoom_hint: "Double click, pinch, or Ctrl and wheel to look closer.",
+  zoom_hint: "Double click, or Ctrl and wheel, to look closer.",
+  zoom_hint_touch: "Spread two fingers to look closer.",
   cannot_show: "Your browser cannot show this picture. You can save it all the same.",
   outline: "Outline faces",
   // What can be done
@@ -57,8 +59,7 @@ export const photo = {
   good_enough: "Good enough.",
   reason: {
     "eyes-too-close": "The eyes are only {{eyes}} pixels apart; {{needed}} are needed.",
-    blurred:
-      "Blurred: no more detail than a sharp face with {{detail}} pixels between the eyes; {{needed}} are needed.",
+    blurred: "Blurred: as much detail as {{detail}} sharp pixels between the eyes; {{needed}} are needed.",
     "blurred-small": "Blurred, even for a face this small.",
     "too-dark": "Too dark.",
     "too-bright": "Too bright.",
@@ -77,6 +78,7 @@ export const photo = {
     "not-centre": "Enlarged, not restored: only the face in the middle was asked for.",
     other: "Enlarged, not restored.",
   },
+  changed: "What has changed",
   facts: {
     detail: "Detail",
     size: "Size",

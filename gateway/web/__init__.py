@@ -1,0 +1,1 @@
+"""The page's source, and what builds it."""

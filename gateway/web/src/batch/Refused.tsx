@@ -1,0 +1,52 @@
+import { useTranslation } from "react-i18next";
+import type { FileReport } from "../api/generated";
+import { Notice } from "../ui/Notice";
+
+interface RefusedProps {
+  title: "failed_title" | "skipped_title";
+  files: readonly FileReport[];
+  tone: "bad" | "info";
+}
+
+/** Of a longer list only the number is shown at first. */
+const MOST_UNFOLDED = 10;
+
+/** Files that gave no result, each with the reason. */
+export function Refused({ title, files, tone }: RefusedProps) {
+  const { t } = useTranslation();
+  if (files.length === 0) {
+    return null;
+  }
+  return (
+    <Notice tone={tone}>
+      <h3>{t(`batch.${title}`, { count: files.length })}</h3>
+      <details open={files.length <= MOST_UNFOLDED}>
+        <summary>{t("batch.which")}</summary>
+        <ul className="refused">
+          {files.map((file) => (
+            <li key={file.name}>
+              <strong>{file.name}</strong>
+              <Why file={file} />
+            </li>
+          ))}
+        </ul>
+      </details>
+    </Notice>
+  );
+}
+
+/** In the page's language where it has words for it, else in the server's. */
+function Why({ file }: { file: FileReport }) {
+  const { t, i18n } = useTranslation();
+  const kind = file.error?.type;
+  if (kind !== undefined && i18n.exists(`problem.${kind}`)) {
+    return <span>{t(`problem.${kind}` as "problem.network")}</span>;
+  }
+  if (file.reason === NO_PHOTO) {
+    return <span>{t("batch.no_photo")}</span>;
+  }
+  return <span lang="en">{file.error?.message ?? file.reason}</span>;
+}
+
+/** What the server says of most files that it passes over. */
+const NO_PHOTO = "It is not a photo.";

@@ -1,0 +1,55 @@
+// The build without workers and WebAssembly: the browser itself decompresses, and the content policy stays strict.
+import { BlobReader, BlobWriter, type Entry, ZipReader } from "@zip.js/zip.js/lib/zip-core-custom.js";
+
+/** A file in a ZIP, read when it is asked for. */
+export interface ZipFile {
+  name: string;
+  size: number;
+  /** @throws whatever is wrong with it; `RangeError` where it holds more than its `size`, or than `most` bytes. */
+  read: (most: number) => Promise<Blob>;
+}
+
+/**
+ * The files of a ZIP that lies in this browser, in the archive's order. Encrypted ones are left out.
+ *
+ * Names without a mark are UTF-8, else GB 18030, as the server reads them.
+ *
+ * @throws whatever zip.js does where `archive` is no ZIP.
+ */
+export async function readZip(archive: Blob): Promise<ZipFile[]> {
+  const reader = new ZipReader(new BlobReader(archive), { useWebWorkers: false, decodeText });
+  return (await reader.getEntries()).flatMap((entry) => (entry.directory || entry.encrypted ? [] : [fileOf(entry)]));
+}
+
+function fileOf(entry: Entry): ZipFile {
+  return {
+    name: entry.filename,
+    size: entry.uncompressedSize,
+    read: async (most) => {
+      if (entry.directory || entry.uncompressedSize > most) {
+        throw new RangeError("too large");
+      }
+      const patience = new AbortController();
+      return entry.getData(new BlobWriter(), {
+        signal: patience.signal,
+        onprogress: (done) => {
+          if (done > most) {
+            patience.abort(new RangeError("too large")); // what its header says is not what it holds
+          }
+          return undefined;
+        },
+      });
+    },
+  };
+}
+
+function decodeText(bytes: Uint8Array, encoding: string): string {
+  if (encoding.toLowerCase() === "utf-8") {
+    return new TextDecoder().decode(bytes);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder("gb18030").decode(bytes);
+  }
+}
