@@ -56,11 +56,11 @@ function Judgement({ face, when }: { face: FaceReport; when: When }) {
         {found.map(({ reason, ...pixels }) =>
           i18n.exists(`photo.reason.${reason}`) ? (
             <span key={reason}>
-              {t(`photo.reason.${reason}` as "photo.reason.blurred", { ...pixels, needed: NEEDED_PIXELS })}{" "}
+              {t(`photo.reason.${reason}` as "photo.reason.blurred", { ...pixels, needed: NEEDED_PIXELS })}
             </span>
           ) : (
             <span key={reason} lang="en">
-              {reason}{" "}
+              {reason}
             </span>
           ),
         )}

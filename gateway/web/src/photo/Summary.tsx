@@ -16,11 +16,7 @@ export function Summary({ report }: { report: PhotoReport }) {
   return (
     <>
       <Notice tone={TONES[verdict]}>
-        <h3>
-          {verdict === "some"
-            ? t("photo.verdict.some", { good: countUsable(faces), count: faces.length })
-            : t(`photo.verdict.${verdict}`)}
-        </h3>
+        <h3>{t(`photo.verdict.${verdict}`, { good: countUsable(faces), all: faces.length })}</h3>
         {verdict === "no-face" && <p>{t("photo.no_face_hint")}</p>}
         {only !== undefined && faces.length === 1 && <FaceWords face={only} report={report} />}
       </Notice>

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import type { FaceMetrics, FaceReport, PhotoReport } from "../api/generated";
+import type { FaceMetrics, FaceReport, PhotoReport, Reasons } from "../api/generated";
+import { photo as en } from "../i18n/en/photo";
 import { countUsable, gainOf, personOf, shortcomings, treatmentOf, verdictOf } from "./verdict";
 
 const METRICS: FaceMetrics = {
@@ -115,4 +116,9 @@ test.each([
   const metrics = { ...METRICS, identity_reason: null, identity_preservation: likeness };
   const faces = [face({}, { restored })];
   expect(personOf(report({}, "gfpgan", { quality_metrics: metrics, faces }))).toBe(person);
+});
+
+test("every reason has its sentence", () => {
+  const sentences: Record<Reasons["after"][number], string> = en.reason;
+  expect(Object.values(sentences).every((sentence) => sentence.endsWith("."))).toBe(true);
 });

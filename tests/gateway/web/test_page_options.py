@@ -1,0 +1,85 @@
+"""Every option of the form can be chosen at the page, reaches the models, and is remembered."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from playwright.sync_api import expect
+
+from limner.options import OPTION_SPECS
+from tests.gateway.web.conftest import OpenVisit
+from tests.gateway.web.visit import Visit
+
+CHOSEN: dict[str, Any] = {
+    "enhancement_level": 3,
+    "restorer": "none",
+    "background": "lanczos",
+    "fidelity": 0.75,
+    "preserve_identity": False,
+    "only_center_face": True,
+    "aligned": True,
+    "output_format": "webp",
+    "quality": 80,
+}
+
+
+def choose_all(visit: Visit) -> None:
+    page = visit.page
+    page.get_by_text("Options", exact=True).click()
+    page.get_by_label("Clear or faithful").fill("0.75")
+    page.get_by_label("Quality of the file").fill("80")
+    page.get_by_label("Size of the result").select_option("3")
+    page.get_by_label("Faces").select_option("none")
+    page.get_by_label("The rest of the picture").select_option("lanczos")
+    page.get_by_label("File format").select_option("webp")
+    page.get_by_label("Keep it the same person").uncheck()
+    page.get_by_label("Only the face in the middle").check()
+    page.get_by_label("The photo is one cut-out face").check()
+
+
+def test_every_option_reaches_the_models_and_is_remembered(visit: OpenVisit, photo: dict[str, Any]) -> None:
+    assert set(CHOSEN) == {spec.name for spec in OPTION_SPECS}
+    assert all(CHOSEN[spec.name] != spec.default for spec in OPTION_SPECS)
+    made = visit(options=None)
+    forms: list[str] = []
+    made.page.on(
+        "request",
+        lambda asked: (
+            forms.append((asked.post_data_buffer or b"").decode("latin-1")) if asked.method == "POST" else None
+        ),
+    )
+    choose_all(made)
+    made.page.reload()
+    made.choose(photo)
+    made.done()
+    expect(made.page.get_by_text("90×100 → 360×400 pixels")).to_be_visible()
+    sent = dict(re.findall(r'name="([a-z_]+)"\r\n\r\n([^\r]*)\r\n', forms[0]))
+    assert sent == {name: json.dumps(value).strip('"') for name, value in CHOSEN.items()}
+    with made.page.expect_download() as download:
+        made.button("Save").click()
+    assert download.value.suggested_filename.endswith(".webp")
+
+
+def test_the_defaults_come_back(visit: OpenVisit) -> None:
+    made = visit(options=CHOSEN)
+    made.page.get_by_text("Options", exact=True).click()
+    expect(made.page.get_by_text("9 changed")).to_be_visible()
+    made.button("Back to the defaults").click()
+    expect(made.page.get_by_label("Size of the result")).to_have_value("2")
+    expect(made.button("Back to the defaults")).to_be_disabled()
+    kept = json.loads(made.stored()["limner.options"])
+    assert kept == {spec.name: spec.default for spec in OPTION_SPECS}
+
+
+def test_what_no_model_can_do_cannot_be_chosen(visit: OpenVisit, gateway: Any) -> None:
+    entries = gateway.client.get("/v1/models").json()["models"]
+    served = {entry["model"] for entry in entries if entry["available"]}
+    made = visit(options=None)
+    made.page.get_by_text("Options", exact=True).click()
+    expect(made.page.get_by_role("contentinfo").get_by_text("Picture:")).to_be_visible()
+    for name in ("gfpgan", "codeformer", "restoreformer"):
+        choice = made.page.get_by_label("Faces").locator(f"option[value={name}]")
+        assert choice.is_disabled() == (name not in served)
+    assert made.page.get_by_label("The rest of the picture").locator("option[value=realesrgan]").is_enabled()
