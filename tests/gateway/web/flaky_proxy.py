@@ -23,6 +23,8 @@ class FlakyProxy:
         self._passing = True
         self.upload_rate: int | None = None
         """Bytes a second from the browser; None: as they come."""
+        self.sent = bytearray()
+        """All that the browser sent."""
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> FlakyProxy:
@@ -66,6 +68,8 @@ class FlakyProxy:
     def _pass(self, source: socket.socket, target: socket.socket, upload: bool) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(PIECE):
+                if upload:
+                    self.sent += data
                 rate = self.upload_rate if upload else None
                 if rate is not None:
                     self._slowly(target, data, rate)

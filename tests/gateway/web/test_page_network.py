@@ -87,10 +87,10 @@ def test_a_lost_connection_resumes(visit: OpenVisit, gateway: Replica, large_pho
         made.choose(large_photo)
         task_of(made)
         proxy.cut()
-        expect(made.alert()).to_contain_text("The connection is lost")
+        expect(made.alert()).to_contain_text("Connection lost")
         assert made.serious_faults() == []
         proxy.mend()
-        expect(made.page.get_by_text("The connection is lost")).to_be_hidden(timeout=30_000)
+        expect(made.page.get_by_text("Connection lost")).to_be_hidden(timeout=30_000)
         made.done()
     assert len(made.uploads()) == 1
 
@@ -111,7 +111,7 @@ def test_a_result_whose_delivery_breaks_is_fetched_again(
 
     made.page.route("**/image", break_off)
     made.choose(photo)
-    expect(made.alert()).to_contain_text("It waits on the server")
+    expect(made.alert()).to_contain_text("It is still there")
     expect(made.alert().get_by_role("time").or_(made.alert().locator("time"))).to_contain_text(":")
     made.done()
     assert len(tries) == 3

@@ -9,7 +9,9 @@ from typing import Any
 from playwright.sync_api import expect
 
 from limner.options import OPTION_SPECS
+from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenVisit
+from tests.gateway.web.flaky_proxy import FlakyProxy
 from tests.gateway.web.visit import Visit
 
 CHOSEN: dict[str, Any] = {
@@ -39,23 +41,18 @@ def choose_all(visit: Visit) -> None:
     page.get_by_label("The photo is one cut-out face").check()
 
 
-def test_every_option_reaches_the_models_and_is_remembered(visit: OpenVisit, photo: dict[str, Any]) -> None:
+def test_every_option_is_sent_and_remembered(visit: OpenVisit, gateway: Replica, photo: dict[str, Any]) -> None:
     assert set(CHOSEN) == {spec.name for spec in OPTION_SPECS}
     assert all(CHOSEN[spec.name] != spec.default for spec in OPTION_SPECS)
-    made = visit(options=None)
-    forms: list[str] = []
-    made.page.on(
-        "request",
-        lambda asked: (
-            forms.append((asked.post_data_buffer or b"").decode("latin-1")) if asked.method == "POST" else None
-        ),
-    )
-    choose_all(made)
-    made.page.reload()
-    made.choose(photo)
-    made.done()
+    with FlakyProxy(gateway.port) as proxy:
+        made = visit(options=None, port=proxy.port)
+        choose_all(made)
+        made.page.reload()
+        made.choose(photo)
+        made.done()
+        form = proxy.sent.decode("latin-1")
     expect(made.page.get_by_text("90×100 → 360×400 pixels")).to_be_visible()
-    sent = dict(re.findall(r'name="([a-z_]+)"\r\n\r\n([^\r]*)\r\n', forms[0]))
+    sent = dict(re.findall(r'name="([a-z_]+)"\r\n\r\n([^\r]*)\r\n', form))
     assert sent == {name: json.dumps(value).strip('"') for name, value in CHOSEN.items()}
     with made.page.expect_download() as download:
         made.button("Save").click()
@@ -73,7 +70,7 @@ def test_the_defaults_come_back(visit: OpenVisit) -> None:
     assert kept == {spec.name: spec.default for spec in OPTION_SPECS}
 
 
-def test_what_no_model_can_do_cannot_be_chosen(visit: OpenVisit, gateway: Any) -> None:
+def test_what_no_model_can_do_cannot_be_chosen(visit: OpenVisit, gateway: Replica) -> None:
     entries = gateway.client.get("/v1/models").json()["models"]
     served = {entry["model"] for entry in entries if entry["available"]}
     made = visit(options=None)

@@ -102,4 +102,7 @@ class Visit:
 def remember(context: BrowserContext, options: dict[str, Any]) -> None:
     """Have the profile remember these options, as from an earlier visit."""
     text = json.dumps(json.dumps(options))
-    context.add_init_script(f"localStorage.getItem('limner.options') ?? localStorage.setItem('limner.options', {text})")
+    context.add_init_script(
+        f"if (location.protocol !== 'about:' && localStorage.getItem('limner.options') === null)"
+        f" localStorage.setItem('limner.options', {text})"
+    )

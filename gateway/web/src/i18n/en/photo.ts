@@ -8,7 +8,7 @@ export const photo = {
   place_one: "You are next.",
   place_other: "Place {{count}} in the queue.",
   at_work: "At work",
-  at_work_hint: "The face is looked for, restored and measured.",
+  at_work_hint: "Faces are looked for, the picture is made clear and measured.",
   left_one: "About a second left",
   left_other: "About {{count}} seconds left",
   fetching: "Fetching the result",

@@ -10,7 +10,7 @@ export const photo: Shape<typeof english> = {
   place_one: "下一个就轮到您。",
   place_other: "排在第 {{count}} 位。",
   at_work: "正在处理",
-  at_work_hint: "查找人脸、修复并评估质量。",
+  at_work_hint: "查找人脸、处理画面并评估质量。",
   left_one: "大约还需 1 秒",
   left_other: "大约还需 {{count}} 秒",
   fetching: "正在取回结果",

@@ -1,0 +1,44 @@
+"""The page has words, in both languages, for whatever the server says."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+
+from ensemble import notes
+from ensemble.photo import PhotoInfo
+from gateway.archives import members
+from gateway.web.build import WEB
+from limner.errors import LimnerError
+from tests.gateway.test_openapi_document import sent_errors
+
+WORDS = WEB / "src" / "i18n"
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_problem_has_a_sentence(language: str) -> None:
+    text = (WORDS / language / "problem.ts").read_text("utf-8")
+    known = set(re.findall(r'^  "?([a-z][a-z-]*)"?:', text, re.MULTILINE))
+    kinds: dict[str, type[LimnerError]] = sent_errors()
+    assert set(kinds) <= known
+
+
+def test_the_note_on_what_is_no_photo_is_the_server_s() -> None:
+    (sentence,) = re.findall(r'NO_PHOTO = "(.+)"', (WEB / "src" / "batch" / "Refused.tsx").read_text("utf-8"))
+    assert f'"{sentence}"' in Path(members.__file__).read_text("utf-8")
+
+
+def test_the_page_knows_the_server_s_notes() -> None:
+    """``notes.ts`` translates sentences of ``ensemble/notes.py``: each is matched by one of its patterns."""
+    info = PhotoInfo(**{field.name: 0 for field in fields(PhotoInfo)})
+    faces = [
+        {"restored": True, "colour_shift": 50.0, "identity": {"action": action}} for action in ("blended", "left out")
+    ]
+    sentences = notes.photo_notes(replace(info, frames=3, bit_depth=16), "jpeg", "webp") + notes.face_notes(faces, 7)
+    assert len(sentences) == 7
+    patterns = re.findall(r"/((?:\^| )[A-Za-z].*?)/[,\]]", (WEB / "src" / "photo" / "notes.ts").read_text("utf-8"))
+    for sentence in sentences:
+        assert any(re.search(pattern, sentence) for pattern in patterns), sentence
