@@ -16,6 +16,7 @@ from typing import Literal
 import click
 import psutil
 
+from gateway.web import DIST
 from limner.catalog import CATALOG_FILE, ROLES, Catalog
 from limner.errors import LimnerError, ServingError, SettingsError
 from limner.gpu import has_gpu
@@ -92,6 +93,12 @@ def _check_triton() -> list[Finding]:
         Finding("ok", f"Triton server (nvidia-pytriton {version('nvidia-pytriton')})"),
         Finding("ok", f"{installation.libpython.name}"),
     ]
+
+
+def _check_page() -> list[Finding]:
+    if (DIST / "index.html").is_file():
+        return [Finding("ok", "the page is built")]
+    return [Finding("note", "The page is not built; `make page` does it. The API works without it.")]
 
 
 def _check_machine() -> list[Finding]:
@@ -175,6 +182,7 @@ _CHECKS: tuple[Callable[[], list[Finding]], ...] = (
     _check_python,
     _check_packages,
     _check_triton,
+    _check_page,
     _check_machine,
     _check_settings,
 )

@@ -9,7 +9,6 @@ import logging
 import re
 from dataclasses import dataclass
 from html import escape
-from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
@@ -17,10 +16,8 @@ from starlette.exceptions import HTTPException
 
 from gateway.envelope import SECURITY_HEADERS
 from gateway.pages import plain_page
+from gateway.web import DIST
 from limner.settings import Settings
-
-DIST: Final = Path(__file__).resolve().parent / "web" / "dist"
-"""Where the build leaves the page."""
 
 router = APIRouter(include_in_schema=False)
 log = logging.getLogger("limner.page")

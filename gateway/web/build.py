@@ -20,12 +20,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from gateway.web import DIST, WEB
 from gateway.web.node import Node, find_node, install_node
 from limner.errors import PageBuildError
 from limner.settings import PROJECT_ROOT, Settings
 
-WEB: Final = Path(__file__).resolve().parent
-DIST: Final = WEB / "dist"
 _STATE: Final = WEB / ".build"
 _BUILT, _INSTALLED = _STATE / "built", _STATE / "installed"
 _SOURCES: Final = ("package-lock.json", "package.json", "index.html", "*.config.ts", "tsconfig.json", "src/**/*")
@@ -133,7 +132,7 @@ def main() -> None:
         build()
         if arguments.then:
             run_script(arguments.then)
-    except PageBuildError as error:
+    except (PageBuildError, OSError) as error:  # OSError: a folder that may not be written
         _tell(f"{'Warning: no page, only the API. ' if arguments.optional else ''}{error}")
         sys.exit(0 if arguments.optional else 1)
 

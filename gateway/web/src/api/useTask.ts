@@ -35,6 +35,9 @@ export function useTask<State extends ResultState>(calls: TaskCalls<State>): Run
           },
           onId: (id) => {
             remove = () => void calls.remove(id).catch(() => undefined); // it expires by itself
+            if (leaving.signal.aborted) {
+              remove(); // the server had taken it already
+            }
           },
         });
         remove = null; // fetched, and so wiped

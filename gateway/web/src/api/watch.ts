@@ -54,11 +54,13 @@ export const PASSING = new Set([
 export async function watch<State extends TaskState>(task: Watched<State>): Promise<State> {
   let wait = FIRST_WAIT_MILLISECONDS;
   while (true) {
-    const streamed = await follow(task);
-    const state = streamed ?? (await readAgain(task));
+    const { heard, last } = await follow(task);
+    const state = last ?? (await readAgain(task));
     task.signal.throwIfAborted();
+    if (heard) {
+      wait = FIRST_WAIT_MILLISECONDS; // where events never come, asking has to do, and not too often
+    }
     if (state !== null) {
-      wait = FIRST_WAIT_MILLISECONDS;
       task.onConnected(true);
       task.onState(state);
       if (FINISHED.has(state.status)) {
@@ -72,11 +74,11 @@ export async function watch<State extends TaskState>(task: Watched<State>): Prom
   }
 }
 
-/** Tell of events until the stream ends; gives the last state if that was the end of the task. */
-async function follow<State extends TaskState>(task: Watched<State>): Promise<State | null> {
+/** Tell of events until the stream ends; gives whether there were any, and the last state if that was the end. */
+async function follow<State extends TaskState>(task: Watched<State>): Promise<{ heard: boolean; last: State | null }> {
   const patience = new AbortController();
   let timer = 0;
-  const seen: { last: State | null } = { last: null };
+  const seen: { heard: boolean; last: State | null } = { heard: false, last: null };
   const heard = () => {
     clearTimeout(timer);
     timer = setTimeout(() => patience.abort(), SILENCE_MILLISECONDS);
@@ -88,6 +90,7 @@ async function follow<State extends TaskState>(task: Watched<State>): Promise<St
       sseMaxRetryAttempts: 1,
       onSseEvent: ({ event, data }) => {
         heard();
+        seen.heard = true;
         task.onConnected(true);
         if ((event === "progress" || event === "done") && isState<State>(data)) {
           seen.last = data;
@@ -107,11 +110,7 @@ async function follow<State extends TaskState>(task: Watched<State>): Promise<St
   } finally {
     clearTimeout(timer);
   }
-  return finished(seen.last);
-}
-
-function finished<State extends TaskState>(state: State | null): State | null {
-  return state !== null && FINISHED.has(state.status) ? state : null;
+  return { heard: seen.heard, last: seen.last !== null && FINISHED.has(seen.last.status) ? seen.last : null };
 }
 
 async function readAgain<State extends TaskState>(task: Watched<State>): Promise<State | null> {

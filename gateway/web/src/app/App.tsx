@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BASE_URL } from "../api/client";
 import { readLimits } from "../api/limits";
@@ -16,6 +16,15 @@ import { useModels } from "./useModels";
 
 /** Fetched when an archive is chosen: few need it. */
 const BatchView = lazy(async () => ({ default: (await import("../batch/BatchView")).BatchView }));
+
+/** A file that is dropped beside the drop zone would take the place of the page, and of a result in it. */
+function keepDroppedFilesOut(): () => void {
+  const leaving = new AbortController();
+  for (const kind of ["dragover", "drop"]) {
+    addEventListener(kind, (event) => event.preventDefault(), { signal: leaving.signal });
+  }
+  return () => leaving.abort();
+}
 
 /** A file on its way; `number` tells one from the next, be it the same file again. */
 interface Work {
@@ -35,6 +44,7 @@ export function App() {
     [],
   );
   const leave = useCallback(() => setWork(null), []);
+  useEffect(keepDroppedFilesOut, []);
   const models = modelsState.phase === "known" ? modelsState.models : null;
   const locked = modelsState.phase === "locked" || (limits.keys && modelsState.phase === "asking");
   return (
