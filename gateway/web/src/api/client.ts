@@ -1,3 +1,4 @@
+import { noteServerTime } from "./clock";
 import { Failure, failureOf, isAbort } from "./failure";
 import { client } from "./generated/client.gen";
 
@@ -17,6 +18,11 @@ client.interceptors.request.use((request) => {
     request.headers.set("Authorization", `Bearer ${presentedKey}`);
   }
   return request;
+});
+
+client.interceptors.response.use((response) => {
+  noteServerTime(response.headers.get("date"));
+  return response;
 });
 
 interface Settled<Data> {

@@ -50,8 +50,7 @@ export function BatchWorking({ phase, name, photos, limits, onCancel }: BatchWor
       </p>
       {phase.name !== "sending" && !phase.connected && (
         <Notice tone="warn" urgent>
-          <p>{t(phase.name === "working" ? "batch.connection_lost" : "photo.fetch_lost")}</p>
-          {phase.name === "fetching" && <StillThere expiresAt={phase.state.expires_at} />}
+          {t(phase.name === "working" ? "batch.connection_lost" : "photo.fetch_lost")}
         </Notice>
       )}
       <ul className="thumbnails" aria-label={t("batch.thumbnails")}>
@@ -62,8 +61,9 @@ export function BatchWorking({ phase, name, photos, limits, onCancel }: BatchWor
       {photos.length > MOST_SHOWN && <p className="fine">{t("batch.more", { count: photos.length - MOST_SHOWN })}</p>}
       <p className="privacy fine">
         <Icon name="shield" />
-        {t("batch.only_memory")}
+        {t(phase.name === "fetching" ? "batch.photos_gone" : "batch.only_memory")}
       </p>
+      {phase.name === "fetching" && <StillThere expiresAt={phase.state.expires_at} />}
       <div className="buttons">
         <button type="button" className="button" onClick={onCancel}>
           {t("photo.cancel")}

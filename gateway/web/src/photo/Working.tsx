@@ -41,14 +41,14 @@ export function Working({ phase, photo, onCancel }: WorkingProps) {
         <p className="progress-detail fine">{detail}</p>
         {phase.name !== "sending" && !phase.connected && (
           <Notice tone="warn" urgent>
-            <p>{t(phase.name === "working" ? "photo.connection_lost" : "photo.fetch_lost")}</p>
-            {phase.name === "fetching" && <StillThere expiresAt={phase.state.expires_at} />}
+            {t(phase.name === "working" ? "photo.connection_lost" : "photo.fetch_lost")}
           </Notice>
         )}
         <p className="privacy fine">
           <Icon name="shield" />
           {t(phase.name === "fetching" ? "photo.photo_gone" : "photo.only_memory")}
         </p>
+        {phase.name === "fetching" && <StillThere expiresAt={phase.state.expires_at} />}
         <div className="buttons">
           <button type="button" className="button" onClick={onCancel}>
             <Icon name="cross" />

@@ -1,14 +1,15 @@
 import { useEffect, useState } from "react";
+import { serverNow } from "../api/clock";
 
 /** Whole seconds until `deadline` (RFC 3339), never below 0; null without one. */
 export function useSecondsUntil(deadline: string | null): number | null {
-  const [now, setNow] = useState(() => Date.now());
+  const [now, setNow] = useState(() => serverNow());
   useEffect(() => {
     if (deadline === null) {
       return;
     }
-    setNow(Date.now());
-    const timer = setInterval(() => setNow(Date.now()), 500);
+    setNow(serverNow());
+    const timer = setInterval(() => setNow(serverNow()), 500);
     return () => clearInterval(timer);
   }, [deadline]);
   return deadline === null ? null : Math.max(0, Math.ceil((Date.parse(deadline) - now) / 1000));

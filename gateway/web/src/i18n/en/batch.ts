@@ -16,6 +16,7 @@ export const batch = {
   more_other: "and {{count}} more",
   only_memory:
     "The server holds the photos in memory, for as long as they are worked on. These thumbnails are made in your browser.",
+  photos_gone: "Your photos are deleted from the server already; the results are as soon as they are here.",
   connection_lost:
     "The connection is lost. The batch is still being worked on; the page goes on by itself as soon as it can.",
   failed: "This did not work",

@@ -18,6 +18,7 @@ export const batch: Shape<typeof english> = {
   more_one: "还有 {{count}} 张",
   more_other: "还有 {{count}} 张",
   only_memory: "照片只在服务器内存中，仅在处理期间保留。缩略图由您的浏览器生成。",
+  photos_gone: "您的照片已从服务器删除；结果取回后也会立即删除。",
   connection_lost: "连接已断开。批量任务仍在处理，一旦恢复连接页面会自动继续。",
   failed: "没有成功",
   try_again: "重试",
