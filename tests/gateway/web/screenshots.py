@@ -110,6 +110,20 @@ def batch(visit: Visit) -> None:
 
 
 def refused(visit: Visit) -> None:
+    visit.choose({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": b"\xff\xd8\xff" + bytes(25_000_000)})
+    visit.alert().wait_for()
+    taken(visit.page, "refused")
+
+
+def lost(visit: Visit) -> None:
+    """The network fails as the result comes."""
+    visit.page.route("**/image", lambda route: route.abort("connectionreset"))
+    visit.choose(photo())
+    visit.alert().wait_for()
+    taken(visit.page, "lost")
+
+
+def failed(visit: Visit) -> None:
     visit.choose({"name": "a.png", "mimeType": "image/png", "buffer": b"\x89PNG\r\n\x1a\n" + bytes(200)})
     visit.alert().wait_for()
     taken(visit.page, "failed")
@@ -123,6 +137,8 @@ STATES: list[tuple[Callable[[Visit], None], dict[str, Any], dict[str, Any]]] = [
     (phone, PHONE, CLEAR),
     (batch, LAPTOP, CLEAR),
     (refused, LAPTOP, QUICK),
+    (lost, LAPTOP, QUICK),
+    (failed, LAPTOP, QUICK),
 ]
 
 

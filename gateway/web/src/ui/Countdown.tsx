@@ -12,7 +12,7 @@ export function useSecondsUntil(deadline: string | null): number | null {
     const timer = setInterval(() => setNow(serverNow()), 500);
     return () => clearInterval(timer);
   }, [deadline]);
-  return deadline === null ? null : Math.max(0, Math.ceil((Date.parse(deadline) - now) / 1000));
+  return deadline === null ? null : Math.max(0, Math.floor((Date.parse(deadline) - now) / 1000));
 }
 
 /** 65 is `1:05`. */
