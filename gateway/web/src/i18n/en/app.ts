@@ -41,7 +41,6 @@ export const app = {
     hint: "Ask whoever runs this server for one. It is kept only until you close this page.",
     use: "Use this key",
     wrong: "This key is not known here. Look whether it is complete.",
-    change: "Another key",
   },
   models: {
     loading: "Asking which models are at work …",

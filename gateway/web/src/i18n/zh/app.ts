@@ -44,7 +44,6 @@ export const app: Shape<typeof english> = {
     hint: "请向服务器管理员索取。关闭页面后密钥即失效，不会被保存。",
     use: "使用此密钥",
     wrong: "服务器不认识这个密钥，请检查是否完整。",
-    change: "更换密钥",
   },
   models: {
     loading: "正在查询所用模型……",
