@@ -10,6 +10,8 @@ from types import TracebackType
 
 PIECE = 65_536
 SLICE_SECONDS = 0.05
+RECEIVED = 262_144
+"""Bytes that the system may take from the server ahead of the browser: a delivery that breaks must be seen to break."""
 
 
 class FlakyProxy:
@@ -25,6 +27,8 @@ class FlakyProxy:
         """Bytes a second from the browser; None: as they come."""
         self.sent = bytearray()
         """All that the browser sent."""
+        self.cut_after: int | None = None
+        """Bytes of one connection to the browser, after which all are cut, once; None: never."""
         self.port: int = self._listener.getsockname()[1]
 
     def __enter__(self) -> FlakyProxy:
@@ -59,17 +63,24 @@ class FlakyProxy:
             if not self._passing:
                 near.close()
                 continue
-            far = socket.create_connection(("127.0.0.1", self._target))
+            far = socket.socket()
+            far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
+            far.connect(("127.0.0.1", self._target))
             with self._lock:
                 self._open |= {near, far}
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(source, target, source is near), daemon=True).start()
 
     def _pass(self, source: socket.socket, target: socket.socket, upload: bool) -> None:
+        passed = 0
         with contextlib.suppress(OSError):
             while data := source.recv(PIECE):
+                passed += len(data)
                 if upload:
                     self.sent += data
+                elif self.cut_after is not None and passed > self.cut_after:
+                    self.cut_after = None
+                    self.cut()
                 rate = self.upload_rate if upload else None
                 if rate is not None:
                     self._slowly(target, data, rate)

@@ -82,9 +82,7 @@ def test_progress_is_counted_and_thumbnails_are_made_in_the_browser(
     )
     shown = made.page.get_by_role("list", name="Photos in the archive").get_by_role("img")
     expect(shown).to_have_count(4)
-    made.page.wait_for_function(
-        "[...document.querySelectorAll('canvas')].filter((each) => each.width > 1).length === 3"
-    )
+    made.until("[...document.querySelectorAll('canvas')].filter((each) => each.width > 1).length === 3")
     assert made.serious_faults() == []
     made.button("Cancel").click()
 
@@ -120,3 +118,21 @@ def test_a_batch_is_cancelled(visit: OpenVisit, archive: dict[str, Any]) -> None
     made.button("Cancel").click()
     expect(made.button("Choose a photo")).to_be_visible()
     assert any(method == "DELETE" and path.startswith("/v1/batches/") for method, path in made.asked)
+
+
+def test_long_names_and_what_a_mac_adds(visit: OpenVisit, jpeg: bytes) -> None:
+    """File names of chat programs are as long as may be; a Mac's archive is half notes of its own."""
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as writer:
+        writer.writestr("照片.jpg", jpeg)
+        writer.writestr("b" * 180 + ".jpg", b"\xff\xd8\xff\xe0" + bytes(500))
+        writer.writestr("__MACOSX/._" + "c" * 180 + ".jpg", b"notes")
+    made = visit(locale="zh-CN", viewport={"width": 360, "height": 740})
+    made.choose({"name": "d" * 180 + ".zip", "mimeType": "application/zip", "buffer": packed.getvalue()})
+    expect(made.page.get_by_role("progressbar")).to_be_visible()
+    assert made.fits()
+    made.batch_done()
+    expect(made.page.get_by_role("listitem").filter(has_text="__MACOSX")).to_contain_text("macOS 自身的附属文件")
+    assert made.fits()
+    made.button("换一个文件").click()
+    expect(made.page.get_by_role("heading", level=1)).to_be_focused()

@@ -34,6 +34,7 @@ def foreign_words(visit: Visit) -> list[str]:
           return found.join(" ");
         }"""
     )
+    text = re.sub(r"\b[0-9a-f]{32}\b", "", text)  # the id of a request
     return [word for word in re.findall(r"[A-Za-z][A-Za-z0-9_]{2,}", text) if word not in LATIN]
 
 

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 import time
+from pathlib import Path
 from typing import Any
 
-import pytest
 from playwright.sync_api import Route, expect
 
-from limner.settings import PROJECT_ROOT
 from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenGateway, OpenVisit
 from tests.gateway.web.flaky_proxy import FlakyProxy
@@ -133,6 +130,23 @@ def test_a_server_that_goes_away_is_said_so(visit: OpenVisit, gateway: Replica, 
         made.done()
 
 
+def test_a_file_that_is_gone_is_said_so(
+    visit: OpenVisit, gateway: Replica, photo: dict[str, Any], tmp_path: Path
+) -> None:
+    chosen = tmp_path / "photo.jpg"
+    chosen.write_bytes(photo["buffer"])
+    with FlakyProxy(gateway.port) as proxy:
+        made = visit(port=proxy.port)
+        made.expected.append(BROKEN)
+        proxy.cut()
+        made.choose(chosen)
+        expect(made.alert()).to_contain_text("The server does not answer")
+        chosen.unlink()
+        proxy.mend()
+        made.button("Try again").click()
+        expect(made.alert()).to_contain_text("cannot be read any more")
+
+
 def test_too_many_uploads(visit: OpenVisit, special_gateway: OpenGateway, photo: dict[str, Any]) -> None:
     limited = special_gateway(LIMNER_RATE_LIMIT="2/minute")
     made = visit(port=limited.port)
@@ -155,40 +169,3 @@ def test_the_limits_are_those_of_the_server(visit: OpenVisit, special_gateway: O
     made.choose({"name": "a.jpg", "mimeType": "image/jpeg", "buffer": jpeg + bytes(1_600_000)})
     expect(made.alert()).to_contain_text("at most 1.5 MB")
     assert made.uploads() == []
-
-
-@pytest.fixture
-def keyed(special_gateway: OpenGateway) -> tuple[Replica, str]:
-    command = [sys.executable, "-m", "cli.main", "key", "page"]
-    told = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=True).stdout.split()
-    key, entry = (next(word for word in told if word.startswith(start)) for start in ("limner_", "page:"))
-    return special_gateway(LIMNER_API_KEYS=entry), key
-
-
-def test_a_key_is_asked_for_and_kept_nowhere(
-    visit: OpenVisit, keyed: tuple[Replica, str], photo: dict[str, Any]
-) -> None:
-    replica, key = keyed
-    made = visit(port=replica.port)
-    made.expected.append("status of 401")
-    field = made.page.get_by_label("API key")
-    assert made.serious_faults() == []
-    field.fill("wrong")
-    made.button("Use this key").click()
-    expect(made.alert()).to_contain_text("not known")
-    field.fill(key)
-    made.button("Use this key").click()
-    made.choose(photo)
-    made.done()
-    kept = made.page.evaluate(
-        """async () => JSON.stringify([
-          {...localStorage}, {...sessionStorage}, document.cookie, await indexedDB.databases(), await caches.keys(),
-          (await navigator.serviceWorker.getRegistrations()).length,
-        ])"""
-    )
-    assert key not in kept
-    assert set(made.stored()) <= {"limner.options", "limner.language", "limner.theme"}
-    assert kept.endswith('},{},"",[],[],0]')
-    assert made.context.cookies() == []
-    made.page.reload()
-    expect(made.page.get_by_label("API key")).to_be_visible()

@@ -12,6 +12,7 @@ from limner.options import OPTION_SPECS
 from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenVisit
 from tests.gateway.web.flaky_proxy import FlakyProxy
+from tests.gateway.web.test_page_compare import enhanced
 from tests.gateway.web.visit import Visit
 
 CHOSEN: dict[str, Any] = {
@@ -48,12 +49,12 @@ def test_every_option_is_sent_and_remembered(visit: OpenVisit, gateway: Replica,
         made = visit(options=None, port=proxy.port)
         choose_all(made)
         made.page.reload()
-        made.choose(photo)
-        made.done()
+        report = enhanced(made, gateway, photo)
         form = proxy.sent.decode("latin-1")
     expect(made.page.get_by_text("90×100 → 360×400 pixels")).to_be_visible()
     sent = dict(re.findall(r'name="([a-z_]+)"\r\n\r\n([^\r]*)\r\n', form))
     assert sent == {name: json.dumps(value).strip('"') for name, value in CHOSEN.items()}
+    assert {name: report["options"][name] for name in CHOSEN} == CHOSEN
     with made.page.expect_download() as download:
         made.button("Save").click()
     assert download.value.suggested_filename.endswith(".webp")

@@ -131,6 +131,13 @@ def test_the_slider_moves_by_key_and_by_mouse(visit: OpenVisit, photo: dict[str,
     slider = made.page.get_by_role("slider", name="Compare before and after")
     slider.press("ArrowLeft")
     expect(slider).to_have_attribute("aria-valuenow", "45")
+    slider.press("End")
+    expect(slider).to_have_attribute("aria-valuenow", "100")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuenow", "0")
+    for _ in range(9):
+        slider.press("ArrowRight")
+    expect(slider).to_have_attribute("aria-valuenow", "45")
     slider.scroll_into_view_if_needed()
     box = boxes(made)[0]
     made.page.mouse.move(box["x"] + box["width"] * 0.45, box["y"] + box["height"] / 2)

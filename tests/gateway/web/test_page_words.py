@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from dataclasses import fields, replace
-from pathlib import Path
 
 import pytest
 
@@ -26,9 +26,13 @@ def test_every_problem_has_a_sentence(language: str) -> None:
     assert set(kinds) <= known
 
 
-def test_the_note_on_what_is_no_photo_is_the_server_s() -> None:
-    (sentence,) = re.findall(r'NO_PHOTO = "(.+)"', (WEB / "src" / "batch" / "Refused.tsx").read_text("utf-8"))
-    assert f'"{sentence}"' in Path(members.__file__).read_text("utf-8")
+def test_the_page_knows_why_files_are_passed_over() -> None:
+    """``Refused.tsx`` translates the sentences of ``gateway/archives``."""
+    patterns = re.findall(r"\[/(\^It is .*?)/, ", (WEB / "src" / "batch" / "Refused.tsx").read_text("utf-8"))
+    sentences = re.findall(r'return f?"(It is [^"]+)"', inspect.getsource(members._reason_to_skip))
+    assert len(sentences) == len(patterns) == 4
+    for sentence in sentences:
+        assert any(re.search(pattern, sentence) for pattern in patterns), sentence
 
 
 def test_the_page_knows_the_server_s_notes() -> None:

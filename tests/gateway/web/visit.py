@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from limner.settings import PROJECT_ROOT
 AXE = PROJECT_ROOT / "gateway" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 QUICK = {"background": "lanczos", "restorer": "none"}
 DONE_MILLISECONDS = 120_000
+WAIT_SECONDS = 30.0
 
 Upload = str | Path | dict[str, Any]
 
@@ -78,6 +80,13 @@ class Visit:
 
     def alert(self) -> Locator:
         return self.page.get_by_role("alert")
+
+    def until(self, expression: str) -> None:
+        """Until this is true in the page, whose content policy forbids Playwright's own way of waiting."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while not self.page.evaluate(expression):
+            assert time.monotonic() < deadline, expression
+            self.page.wait_for_timeout(50)
 
     def serious_faults(self) -> list[str]:
         """What axe finds to keep people out, by its own measure serious or critical."""

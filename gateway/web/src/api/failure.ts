@@ -30,7 +30,7 @@ export function isAbort(thrown: unknown): boolean {
 /** What the generated client says of a call that did not succeed. */
 export function failureOf(error: unknown, response: Response | undefined): Failure {
   if (response === undefined) {
-    return new Failure("network");
+    return asFailure(error);
   }
   if (isProblem(error)) {
     const seconds = Number(response.headers.get("retry-after") ?? Number.NaN);

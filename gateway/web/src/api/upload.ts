@@ -1,3 +1,5 @@
+import { Failure } from "./failure";
+
 /**
  * A `fetch` for uploads that tells how much has been sent, which the browser's own does not.
  *
@@ -6,7 +8,9 @@
 export function fetchWithProgress(onProgress: (sent: number) => void): typeof fetch {
   return async (input, init) => {
     const request = new Request(input, init);
-    const body = await request.blob();
+    const body = await request.blob().catch(() => {
+      throw new Failure("unreadable-file"); // it was moved or changed since it was chosen
+    });
     return new Promise<Response>((resolve, reject) => {
       const exchange = new XMLHttpRequest();
       const abort = () => exchange.abort();

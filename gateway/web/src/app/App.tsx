@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useEffect, useMemo, useState } from "react";
+import { lazy, Suspense, useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { useTranslation } from "react-i18next";
 import { BASE_URL } from "../api/client";
 import { readLimits } from "../api/limits";
@@ -45,13 +45,23 @@ export function App() {
   );
   const leave = useCallback(() => setWork(null), []);
   useEffect(keepDroppedFilesOut, []);
+  const title = useRef<HTMLHeadingElement>(null);
+  const worked = useRef(false);
+  useEffect(() => {
+    if (work === null && worked.current) {
+      title.current?.focus(); // what had the focus is gone
+    }
+    worked.current = work !== null;
+  }, [work]);
   const models = modelsState.phase === "known" ? modelsState.models : null;
   const locked = modelsState.phase === "locked" || (limits.keys && modelsState.phase === "asking");
   return (
     <div className="page">
       <Header />
       <main id="content" tabIndex={-1} className="stack">
-        <h1 className={work === null ? "tagline" : "hidden"}>{t("tagline")}</h1>
+        <h1 ref={title} tabIndex={-1} className={work === null ? "tagline" : "hidden"}>
+          {t("tagline")}
+        </h1>
         {work === null && (
           <p className="promise fine">
             <Icon name="shield" />

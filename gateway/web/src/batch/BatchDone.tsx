@@ -1,7 +1,8 @@
-import { type ReactNode, useEffect, useRef } from "react";
+import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { BatchResult } from "../api/generated";
 import type { Limits } from "../api/limits";
+import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { saveBlob } from "../ui/saveBlob";
@@ -29,8 +30,6 @@ interface BatchDoneProps {
 /** What became of the batch. */
 export function BatchDone({ state, archive, contents, originals, name, limits, ...told }: BatchDoneProps) {
   const { t } = useTranslation();
-  const heading = useRef<HTMLHeadingElement>(null);
-  useEffect(() => heading.current?.focus(), []); // what had the focus is gone
   const read = contents === null || contents === "unreadable" ? null : contents;
   const completed = read === null ? [] : withStatus(read, "completed");
   const worth = tally(completed);
@@ -40,9 +39,9 @@ export function BatchDone({ state, archive, contents, originals, name, limits, .
   };
   return (
     <section className="stack" aria-label={t("batch.result")}>
-      <h2 ref={heading} tabIndex={-1} className="batch-count">
+      <FocusedHeading className="batch-count">
         {t("batch.done", { done: state.processed_files, total: state.processed_files + state.failed_files })}
-      </h2>
+      </FocusedHeading>
       <div className="buttons">
         <button type="button" className="button primary" onClick={save}>
           <Icon name="download" />

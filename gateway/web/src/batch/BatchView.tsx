@@ -5,6 +5,7 @@ import type { Limits } from "../api/limits";
 import { useLeaveGuard, useTask } from "../api/useTask";
 import type { Options } from "../options/options";
 import { FailureNotice } from "../ui/FailureNotice";
+import { FocusedHeading } from "../ui/FocusedHeading";
 import { Notice } from "../ui/Notice";
 import { BatchDone } from "./BatchDone";
 import { BatchWorking } from "./BatchWorking";
@@ -34,7 +35,7 @@ export function BatchView({ file, options, limits, onLeave }: BatchViewProps) {
   if (phase.name === "failed") {
     return (
       <section className="stack" aria-label={t("batch.failed")}>
-        <h2>{t("batch.failed")}</h2>
+        <FocusedHeading>{t("batch.failed")}</FocusedHeading>
         <FailureNotice failure={phase.failure}>
           <div className="buttons">
             <button type="button" className="button primary" onClick={again}>

@@ -3,6 +3,7 @@ import { useTranslation } from "react-i18next";
 import type { BatchResult } from "../api/generated";
 import type { Limits } from "../api/limits";
 import type { TaskPhase } from "../api/task";
+import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
 import { ProgressBar } from "../ui/ProgressBar";
@@ -37,7 +38,7 @@ export function BatchWorking({ phase, name, photos, limits, onCancel }: BatchWor
         <Icon name="archive" />
         {name}
       </p>
-      <h2 className={counted ? "batch-count" : undefined}>{step}</h2>
+      <FocusedHeading className={counted ? "batch-count" : ""}>{step}</FocusedHeading>
       {/* Each step is read out, not each photo. */}
       <p className="hidden" aria-live="polite">
         {t(`batch.${phase.name}`)}

@@ -42,11 +42,17 @@ function Why({ file }: { file: FileReport }) {
   if (kind !== undefined && i18n.exists(`problem.${kind}`)) {
     return <span>{t(`problem.${kind}` as "problem.network")}</span>;
   }
-  if (file.reason === NO_PHOTO) {
-    return <span>{t("batch.no_photo")}</span>;
+  const known = SKIPPED.find(([sentence]) => sentence.test(file.reason ?? ""));
+  if (known !== undefined) {
+    return <span>{t(`batch.skipped_as.${known[1]}`)}</span>;
   }
   return <span lang="en">{file.error?.message ?? file.reason}</span>;
 }
 
-/** What the server says of most files that it passes over. */
-const NO_PHOTO = "It is not a photo.";
+/** What the server says of files that it passes over (`gateway/archives`). */
+const SKIPPED = [
+  [/^It is not a photo\.$/, "no_photo"],
+  [/^It is a file in which macOS /, "macos"],
+  [/^It is an archive inside the archive/, "archive"],
+  [/^It is .+, not a file\.$/, "special"],
+] as const;

@@ -3,7 +3,7 @@ import type { Limits } from "../api/limits";
 export type FileKind = "photo" | "archive";
 
 /** Why a file is not sent at all. The page has a sentence for each. */
-export type Refusal = "empty" | "photo-too-large" | "archive-too-large" | "heic" | "not-supported";
+export type Refusal = "empty" | "unreadable" | "photo-too-large" | "archive-too-large" | "heic" | "not-supported";
 
 export type Checked = { kind: FileKind; refusal?: undefined } | { kind?: undefined; refusal: Refusal };
 
@@ -19,7 +19,11 @@ export async function checkFile(file: Blob, limits: Limits): Promise<Checked> {
   if (file.size === 0) {
     return { refusal: "empty" };
   }
-  const kind = kindOf(new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer()));
+  const head = await readHead(file);
+  if (head === null) {
+    return { refusal: "unreadable" };
+  }
+  const kind = kindOf(head);
   if (kind === "photo") {
     return file.size > limits.maxUploadBytes ? { refusal: "photo-too-large" } : { kind };
   }
@@ -27,6 +31,15 @@ export async function checkFile(file: Blob, limits: Limits): Promise<Checked> {
     return file.size > limits.maxArchiveBytes ? { refusal: "archive-too-large" } : { kind };
   }
   return { refusal: kind };
+}
+
+/** Null where the file cannot be read: it is gone, or lies in a cloud that does not answer. */
+async function readHead(file: Blob): Promise<Uint8Array | null> {
+  try {
+    return new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  } catch {
+    return null;
+  }
 }
 
 /** By magic bytes: those of JPEG, PNG, WebP, ZIP and RAR. */

@@ -1,4 +1,4 @@
-import { useRef, useState } from "react";
+import { type KeyboardEvent, useRef, useState } from "react";
 import * as Slider from "react-compare-slider/components";
 import { useReactCompareSlider } from "react-compare-slider/hooks";
 import { useTranslation } from "react-i18next";
@@ -27,6 +27,12 @@ export function Comparison({ before, after, report }: ComparisonProps) {
   const zoomed = zoom.scale > 1;
   const slider = useReactCompareSlider({ onlyHandleDraggable: true });
   const transform = cssTransform(zoom);
+  const toAnEnd = (event: KeyboardEvent) => {
+    if (event.key === "Home" || event.key === "End") {
+      event.preventDefault();
+      slider.setPosition(event.key === "Home" ? 0 : 100); // as ARIA asks of a slider
+    }
+  };
   return (
     <figure className="comparison" onKeyDown={onKeyDown}>
       <section
@@ -50,7 +56,7 @@ export function Comparison({ before, after, report }: ComparisonProps) {
               </div>
             </Slider.Item>
             {outlined && <FaceOutlines faces={report.faces} size={report.input} zoom={zoom} />}
-            <Slider.HandleRoot className="handle-root" aria-label={t("photo.compare")}>
+            <Slider.HandleRoot className="handle-root" aria-label={t("photo.compare")} onKeyDown={toAnEnd}>
               <Slider.Handle className="handle" />
             </Slider.HandleRoot>
           </Slider.Root>

@@ -5,8 +5,8 @@ import type { TaskPhase } from "../api/task";
 import { useLeaveGuard, useTask } from "../api/useTask";
 import type { Options } from "../options/options";
 import { FailureNotice } from "../ui/FailureNotice";
+import { FocusedHeading } from "../ui/FocusedHeading";
 import { photoCalls } from "./calls";
-import { FocusedHeading } from "./FocusedHeading";
 import { Working } from "./Working";
 
 export type Done = Pick<Extract<TaskPhase<EnhancementResult>, { name: "done" }>, "state" | "result">;

@@ -2,12 +2,12 @@ import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
 import type { EnhancementResult } from "../api/generated";
 import type { FetchedResult } from "../api/task";
+import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
 import { proposedName, saveBlob } from "../ui/saveBlob";
 import { useObjectUrl } from "../ui/useObjectUrl";
 import { Comparison } from "./Comparison";
 import { Facts } from "./Facts";
-import { FocusedHeading } from "./FocusedHeading";
 import { Summary } from "./Summary";
 
 interface ResultProps {

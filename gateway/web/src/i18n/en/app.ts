@@ -30,6 +30,7 @@ export const app = {
   },
   refusal: {
     empty: "This file is empty. Choose another one.",
+    unreadable: "This file cannot be read. Look whether it is still there, then choose it again.",
     "photo-too-large": "This photo has {{size}} MB; at most {{limit}} MB are taken. Send a smaller version of it.",
     "archive-too-large": "This archive has {{size}} MB; at most {{limit}} MB are taken. Split it into several.",
     heic: "HEIC and AVIF photos cannot be read. Save it as JPEG: on an iPhone, share it by mail, or choose “Most Compatible” under Settings, Camera, Formats.",

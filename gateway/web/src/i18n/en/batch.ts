@@ -33,7 +33,12 @@ export const batch = {
   skipped_title_one: "{{count}} file was passed over",
   skipped_title_other: "{{count}} files were passed over",
   which: "Which, and why",
-  no_photo: "This is not a photo.",
+  skipped_as: {
+    no_photo: "This is not a photo.",
+    macos: "A file in which macOS keeps notes of its own.",
+    archive: "An archive inside the archive, which is not opened. Send it on its own.",
+    special: "A link or a device, not a file.",
+  },
   worth: {
     usable_one: "{{count}} usable for recognition",
     usable_other: "{{count}} usable for recognition",

@@ -33,6 +33,7 @@ export const app: Shape<typeof english> = {
   },
   refusal: {
     empty: "这个文件是空的，请换一个。",
+    unreadable: "无法读取这个文件。请确认它还在，然后重新选择。",
     "photo-too-large": "这张照片有 {{size}} MB，上限是 {{limit}} MB，请换一张小一些的。",
     "archive-too-large": "这个压缩包有 {{size}} MB，上限是 {{limit}} MB，请拆成几个。",
     heic: "无法读取 HEIC 和 AVIF 照片，请另存为 JPEG：iPhone 可在“设置 - 相机 - 格式”中选择“兼容性最佳”。",

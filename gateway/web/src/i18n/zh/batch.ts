@@ -33,7 +33,12 @@ export const batch: Shape<typeof english> = {
   skipped_title_one: "跳过了 {{count}} 个文件",
   skipped_title_other: "跳过了 {{count}} 个文件",
   which: "哪些文件，为什么",
-  no_photo: "这不是照片。",
+  skipped_as: {
+    no_photo: "这不是照片。",
+    macos: "macOS 自身的附属文件。",
+    archive: "压缩包内的压缩包，不会打开，请单独上传。",
+    special: "链接或设备，不是文件。",
+  },
   worth: {
     usable_one: "{{count}} 张可用于识别",
     usable_other: "{{count}} 张可用于识别",
