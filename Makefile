@@ -93,5 +93,6 @@ $(VENV)/.test: requirements/test.txt $(VENV)/.serve
 
 clean:
 	rm -rf gateway/web/node_modules gateway/web/dist gateway/web/.build gateway/web/src/api/generated
+	rm -f gateway/web/openapi.json
 	rm -rf $(VENV) .venv-upstream .limner build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -35,7 +35,16 @@ _PAGE_HEADERS: Final = {
     "Cache-Control": "no-cache",
 }
 _ASSET_HEADERS: Final = {"Cache-Control": "public, max-age=31536000, immutable"}  # names change with their contents
-_TYPES: Final = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml", ".webp": "image/webp"}
+_VARY: Final = {"Vary": "Accept-Encoding"}
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+_TYPES: Final = {
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webp": "image/webp",
+    ".woff2": "font/woff2",
+}
 _COMPRESSED: Final = frozenset({"text/css", "text/html", "text/javascript", "image/svg+xml"})
 _LIMITS: Final = '<meta name="limner-limits" content="{}" />'
 
@@ -70,7 +79,8 @@ class File:
 
     @property
     def etag(self) -> str:
-        return f'"{hashlib.sha256(self.content).hexdigest()[:32]}"'
+        """A weak one: it stands for the compressed form as well."""
+        return f'W/"{hashlib.sha256(self.content).hexdigest()[:32]}"'
 
 
 @dataclass(frozen=True)
@@ -91,7 +101,8 @@ def load_page(settings: Settings) -> Page | None:
     html = index.read_text("utf-8").replace(_LIMITS, _LIMITS.replace("{}", limits))
     assets = {
         path.name: File.of(path.read_bytes(), _TYPES.get(path.suffix, "application/octet-stream"))
-        for path in (DIST / "assets").iterdir()
+        for path in DIST.glob("assets/*")
+        if path.is_file() and _NAME.fullmatch(path.name)
     }
     return Page(File.of(html.encode(), "text/html"), assets)
 
@@ -111,8 +122,8 @@ async def index(request: Request) -> Response:
     if page is None:
         return plain_page("Limner", _NOT_BUILT.format(base=escape(str(request.base_url))))
     headers = {**_PAGE_HEADERS, "ETag": page.index.etag}
-    if request.headers.get("if-none-match") == page.index.etag:
-        return Response(status_code=304, headers=headers)
+    if _is_known(page.index.etag, request.headers.get("if-none-match", "")):
+        return Response(status_code=304, headers={**headers, **_VARY})
     return _answer(request, page.index, headers)
 
 
@@ -128,10 +139,15 @@ async def asset(name: str, request: Request) -> Response:
 def _answer(request: Request, file: File, headers: dict[str, str]) -> Response:
     if file.compressed is None:
         return Response(file.content, media_type=file.media_type, headers=headers)
-    headers = {**headers, "Vary": "Accept-Encoding"}
+    headers = {**headers, **_VARY}
     if not _takes_gzip(request.headers.get("accept-encoding", "")):
         return Response(file.content, media_type=file.media_type, headers=headers)
     return Response(file.compressed, media_type=file.media_type, headers={**headers, "Content-Encoding": "gzip"})
+
+
+def _is_known(etag: str, known: str) -> bool:
+    """RFC 9110, 13.1.2: one of those that the client has, compared weakly."""
+    return etag.removeprefix("W/") in {tag.strip().removeprefix("W/") for tag in known.split(",")}
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -42,16 +42,15 @@ _DUMP_FILTER = re.compile(r"^/proc/(self|\d+)/coredump_filter$")
 """A setting of the kernel: what processes forbid dumps with."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Trace:
-    """What ``strace`` wrote, line by line."""
+    """What ``strace`` wrote, line by line; there once it has ended, for it keeps some lines back until then."""
 
-    file: Path
+    calls: str = ""
 
     def stored(self) -> list[str]:
         """The calls that may have stored something: anywhere but in sockets, pipes and shared memory."""
-        lines = self.file.read_text("utf-8", "replace").splitlines()
-        return [line for line in lines if " = -1 E" not in line and _may_store(line)]
+        return [line for line in self.calls.splitlines() if " = -1 E" not in line and _may_store(line)]
 
 
 def _may_store(line: str) -> bool:
@@ -70,9 +69,9 @@ def _may_store(line: str) -> bool:
 def traced_writes(pids: Collection[int]) -> Iterator[Trace]:
     """Trace every thread of these processes, and what they start, for as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="limner-trace-") as folder:
-        trace = Trace(Path(folder) / "calls")
+        trace, calls = Trace(), Path(folder) / "calls"
         command = ["strace", "-f", "-qq", "-y", "-s", "0", "-e", "signal=none", "-e", f"trace={_STORING}"]
-        command += ["-o", str(trace.file), *(word for pid in pids for word in ("-p", str(pid)))]
+        command += ["-o", str(calls), *(word for pid in pids for word in ("-p", str(pid)))]
         tracer = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             _wait_for_tracer(tracer, pids)
@@ -80,6 +79,8 @@ def traced_writes(pids: Collection[int]) -> Iterator[Trace]:
         finally:
             tracer.send_signal(signal.SIGINT)
             tracer.communicate(timeout=_ATTACH_SECONDS)
+            if calls.exists():
+                trace.calls = calls.read_text("utf-8", "replace")
 
 
 def _wait_for_tracer(tracer: subprocess.Popen[str], pids: Collection[int]) -> None:

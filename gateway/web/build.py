@@ -28,6 +28,10 @@ from limner.settings import PROJECT_ROOT, Settings
 _STATE: Final = WEB / ".build"
 _BUILT, _INSTALLED = _STATE / "built", _STATE / "installed"
 _SOURCES: Final = ("package-lock.json", "package.json", "index.html", "*.config.ts", "tsconfig.json", "src/**/*")
+_GENERATED: Final = WEB / "src" / "api" / "generated"
+_QUICK: Final = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000", "--fetch-timeout=60000")
+"""npm's own pauses would keep a machine without a network waiting for more than a minute, at every `make serve`."""
+
 _SAID_CHARACTERS = 2000
 
 
@@ -47,8 +51,7 @@ def build() -> None:
         _run(node, "run", "generate")
         fresh = _STATE / "dist"
         _run(node, "run", "build", "--", "--outDir", str(fresh), "--emptyOutDir")
-        shutil.rmtree(DIST, ignore_errors=True)
-        fresh.rename(DIST)
+        _replace(DIST, fresh)
         _BUILT.write_text(wanted)
 
 
@@ -58,7 +61,8 @@ def run_script(name: str) -> None:
     Raises:
         PageBuildError: it failed.
     """
-    node = _ready_node()
+    with _turn():
+        node = _ready_node()
     command = [*node.npm, "run", "--silent", name]
     if subprocess.run(command, cwd=WEB, env=node.environment(), check=False).returncode:  # noqa: S603 - built here
         raise PageBuildError(f"`npm run {name}` in gateway/web failed; what it found is above.")
@@ -69,7 +73,7 @@ def fingerprint() -> str:
     files = [path for pattern in _SOURCES for path in WEB.glob(pattern)]
     files += [path for folder in ("gateway", "limner") for path in (PROJECT_ROOT / folder).rglob("*.py")]
     made = hashlib.sha256()
-    for path in sorted(path for path in files if path.is_file() and "generated" not in path.parts):
+    for path in sorted(path for path in files if path.is_file() and _GENERATED not in path.parents):
         made.update(f"{path.relative_to(PROJECT_ROOT)}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return made.hexdigest()
 
@@ -92,19 +96,30 @@ def _ready_node() -> Node:
     lock = hashlib.sha256((WEB / "package-lock.json").read_bytes()).hexdigest()
     if not (WEB / "node_modules").is_dir() or _read(_INSTALLED) != lock:
         _tell("Installing what the page is made of ...")
+        _INSTALLED.unlink(missing_ok=True)  # a half-made folder must not pass for a whole one
         _run(node, "ci", hint="If the npm registry cannot be reached, `npm config set registry URL` names a mirror.")
         _INSTALLED.write_text(lock)
     return node
 
 
 def _run(node: Node, *arguments: str, hint: str = "") -> None:
-    command = [*node.npm, "--no-update-notifier", *arguments]
+    command = [*node.npm, "--no-update-notifier", *_QUICK, *arguments]
     run = subprocess.run(  # noqa: S603 - built here
         command, cwd=WEB, env=node.environment(), check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     if run.returncode:
         said = run.stdout.decode("utf-8", "replace")[-_SAID_CHARACTERS:].strip()
         raise PageBuildError(f"`npm {' '.join(arguments[:2])}` in gateway/web failed. {hint}\n{said}")
+
+
+def _replace(folder: Path, fresh: Path) -> None:
+    """Put ``fresh`` in the place of ``folder``, which is away for no longer than it takes to rename one."""
+    old = _STATE / "old"
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    fresh.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
@@ -133,7 +148,8 @@ def main() -> None:
         if arguments.then:
             run_script(arguments.then)
     except (PageBuildError, OSError) as error:  # OSError: a folder that may not be written
-        _tell(f"{'Warning: no page, only the API. ' if arguments.optional else ''}{error}")
+        left = "the page stays as it is" if DIST.is_dir() else "no page, only the API"
+        _tell(f"Warning: {left}. {error}" if arguments.optional else str(error))
         sys.exit(0 if arguments.optional else 1)
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from gateway import page
 from gateway.app import create_app
+from gateway.web import WEB
 from limner.settings import Settings
 
 OpenClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -30,6 +31,8 @@ def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "index.html").write_text(INDEX)
     (tmp_path / "assets" / "a-1.js").write_bytes(SCRIPT)
     (tmp_path / "assets" / "b-2.webp").write_bytes(b"RIFF")
+    (tmp_path / "assets" / "c 3.js").write_bytes(SCRIPT)
+    (tmp_path / "assets" / "folder").mkdir()
     (tmp_path / "secret.txt").write_text("secret")
     monkeypatch.setattr(page, "DIST", tmp_path)
     return tmp_path
@@ -64,9 +67,14 @@ async def test_the_page_is_asked_for_again_and_its_files_are_not(built: Path, ca
     async with call_app(app()) as client:
         index = await client.get("/")
         assert index.headers["cache-control"] == "no-cache"
-        again = await client.get("/", headers={"If-None-Match": index.headers["etag"]})
-        assert (again.status_code, again.content) == (304, b"")
-        assert (await client.get("/", headers={"If-None-Match": '"other"'})).status_code == 200
+        etag = index.headers["etag"]
+        for known in (etag, etag.removeprefix("W/"), f'"other", {etag}'):
+            again = await client.get("/", headers={"If-None-Match": known})
+            assert (again.status_code, again.content) == (304, b"")
+            for name in ("etag", "vary", "cache-control", "content-security-policy"):
+                assert again.headers[name] == index.headers[name]
+        for known in ('"other"', "", etag[:-2]):
+            assert (await client.get("/", headers={"If-None-Match": known})).status_code == 200
         script = await client.get("/assets/a-1.js")
         assert script.headers["cache-control"] == "public, max-age=31536000, immutable"
         assert script.headers["content-type"].startswith("text/javascript")
@@ -109,7 +117,16 @@ async def test_pictures_are_sent_as_they_are(built: Path, call_app: OpenClient) 
 
 @pytest.mark.parametrize(
     "path",
-    ["/assets/none.js", "/assets/../secret.txt", "/assets/%2e%2e/secret.txt", "/assets/..%2fsecret.txt", "/assets/"],
+    [
+        "/assets/none.js",
+        "/assets/../secret.txt",
+        "/assets/%2e%2e/secret.txt",
+        "/assets/..%2fsecret.txt",
+        "/assets/",
+        "/assets/folder",
+        "/assets/c%203.js",
+        "/index.html",
+    ],
 )
 async def test_nothing_else_is_served(built: Path, call_app: OpenClient, path: str) -> None:
     async with call_app(app()) as client:
@@ -124,6 +141,26 @@ async def test_the_page_needs_no_key_and_says_that_calls_do(built: Path, call_ap
         assert '"keys": true' in html.unescape(index.text)
         assert (await client.get("/assets/a-1.js")).status_code == 200
         assert (await client.get("/v1/models")).status_code == 401
+
+
+def test_the_source_has_a_place_for_the_limits() -> None:
+    assert (WEB / "index.html").read_text("utf-8").count(page._LIMITS) == 1
+
+
+async def test_a_build_that_lacks_its_files_stops_no_gateway(built: Path, call_app: OpenClient) -> None:
+    for path in (built / "assets").iterdir():
+        path.rmdir() if path.is_dir() else path.unlink()
+    (built / "assets").rmdir()
+    async with call_app(app()) as client:
+        assert (await client.get("/")).status_code == 200
+        assert (await client.get("/assets/a-1.js")).status_code == 404
+
+
+async def test_answers_of_the_api_are_not_compressed(built: Path, call_app: OpenClient) -> None:
+    async with call_app(app()) as client:
+        answer = await client.get("/openapi.json", headers={"Accept-Encoding": "gzip"})
+    assert len(answer.content) > 10_000
+    assert "content-encoding" not in answer.headers
 
 
 async def test_without_a_build_the_api_is_told_of(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 import sys
@@ -72,6 +73,7 @@ def test_a_change_of_any_source_builds_again(tmp_path: Path, monkeypatch: pytest
         shutil.copy(build.WEB / name, web)
     (tmp_path / "limner").mkdir()
     monkeypatch.setattr(build, "WEB", web)
+    monkeypatch.setattr(build, "_GENERATED", web / "src" / "api" / "generated")
     monkeypatch.setattr(build, "PROJECT_ROOT", tmp_path)
     seen = {build.fingerprint()}
     for changed in ("gateway/web/src/main.tsx", "gateway/web/package-lock.json", "gateway/api.py", "limner/new.py"):
@@ -106,7 +108,103 @@ def test_a_failed_build_leaves_the_page_and_says_why(
     with pytest.raises(SystemExit) as ended:
         build.main()
     assert ended.value.code == 0
-    assert "Warning: no page, only the API" in capsys.readouterr().err
+    assert "Warning: the page stays as it is. `npm run generate`" in capsys.readouterr().err
+    shutil.rmtree(dist)
+    with pytest.raises(SystemExit) as ended:
+        build.main()
+    assert ended.value.code == 0
+    assert "Warning: no page, only the API. `npm run generate`" in capsys.readouterr().err
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A place to build in, with an ``npm`` that notes what it is asked for and puts it into the page.
+
+    While there is a file ``broken``, it leaves a half of the packages and fails.
+    """
+    web, tools = tmp_path / "web", tmp_path / "bin"
+    web.mkdir()
+    tools.mkdir()
+    fake(tools, "node", "v24.0.0")
+    npm = tools / "npm"
+    npm.write_text(
+        f"""#!/bin/sh
+        printf '%s\\n' "$*" >> {tmp_path}/asked
+        case "$*" in
+        *" ci") mkdir -p node_modules; [ ! -e {tmp_path}/broken ] ;;
+        *" run build"*) mkdir -p {web}/.build/dist; wc -l < {tmp_path}/asked > {web}/.build/dist/index.html ;;
+        esac
+        """
+    )
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tools}:/usr/bin:/bin")
+    (web / "package-lock.json").write_text("{}")
+    state = web / ".build"
+    places = {"WEB": web, "DIST": web / "dist", "_STATE": state, "_BUILT": state / "built"}
+    for name, value in {**places, "_INSTALLED": state / "installed", "_GENERATED": web / "generated"}.items():
+        monkeypatch.setattr(build, name, value)
+    monkeypatch.setattr(build, "PROJECT_ROOT", tmp_path)
+    monkeypatch.setattr(build, "_document", lambda: "{}")
+    return tmp_path
+
+
+def asked(workshop: Path) -> list[str]:
+    """The commands that npm was given since the last time."""
+    notes = workshop / "asked"
+    lines = notes.read_text().splitlines() if notes.exists() else []
+    notes.unlink(missing_ok=True)
+    return [" ".join(word for word in line.split() if not word.startswith("-")) for line in lines]
+
+
+def test_only_what_has_changed_is_done_again(workshop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build.build()
+    assert [line.rpartition("/")[0] or line for line in asked(workshop)] == [
+        "ci",
+        "run generate",
+        f"run build {workshop}/web/.build",
+    ]
+    capsys.readouterr()
+    build.build()
+    assert asked(workshop) == []
+    assert capsys.readouterr().err == ""
+    (workshop / "web" / "index.html").write_text("another")
+    build.build()
+    assert asked(workshop)[0] == "run generate"
+    (workshop / "web" / "package-lock.json").write_text('{"more": 1}')
+    build.build()
+    assert asked(workshop)[0] == "ci"
+    assert (workshop / "web" / "dist" / "index.html").read_text().strip() == "3"
+    assert not (workshop / "web" / ".build" / "old").exists()
+
+
+def test_packages_that_came_by_half_are_fetched_again(workshop: Path) -> None:
+    build.build()
+    shutil.rmtree(workshop / "web" / "node_modules")
+    (workshop / "web" / "index.html").write_text("another")
+    (workshop / "broken").touch()
+    asked(workshop)
+    with pytest.raises(PageBuildError, match="npm config set registry"):
+        build.build()
+    (workshop / "broken").unlink()
+    asked(workshop)
+    build.build()
+    assert asked(workshop)[0] == "ci"
+
+
+def test_the_users_settings_are_not_in_the_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LIMNER_MAX_UPLOAD_BYTES", "123000")
+    monkeypatch.setenv("LIMNER_API_KEYS", "somebody:" + "k" * 43)
+    document = build._document()
+    assert "At most 20 MB" in document
+    assert "securitySchemes" not in document
+
+
+def test_builds_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "_STATE", tmp_path)
+    with build._turn(), (tmp_path / "lock").open("w") as lock, pytest.raises(BlockingIOError):
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def test_units_in_typescript() -> None:
