@@ -116,6 +116,15 @@ def large_photo(astronaut: UInt8) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="session")
+def medium_photo(large_photo: dict[str, Any]) -> dict[str, Any]:
+    """A quarter of it: what takes some seconds, and may be waited for."""
+    encoded = io.BytesIO()
+    with Image.open(io.BytesIO(large_photo["buffer"])) as large:
+        large.crop((96, 0, 352, 256)).save(encoded, "PNG")
+    return {**large_photo, "name": "medium.png", "buffer": encoded.getvalue()}
+
+
+@pytest.fixture(scope="session")
 def archive(jpeg: bytes) -> dict[str, Any]:
     """A ZIP with two photos, one of them in a folder with a Chinese name, a broken one and a text."""
     packed = io.BytesIO()

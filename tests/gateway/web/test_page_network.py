@@ -78,11 +78,11 @@ def test_leaving_the_page_cancels_the_work(visit: OpenVisit, gateway: Replica, l
     assert asked == ["beforeunload"]
 
 
-def test_a_lost_connection_resumes(visit: OpenVisit, gateway: Replica, large_photo: dict[str, Any]) -> None:
+def test_a_lost_connection_resumes(visit: OpenVisit, gateway: Replica, medium_photo: dict[str, Any]) -> None:
     with FlakyProxy(gateway.port) as proxy:
         made = visit(options={"background": "realesrgan"}, port=proxy.port)
         made.expected.append(BROKEN)
-        made.choose(large_photo)
+        made.choose(medium_photo)
         task_of(made)
         proxy.cut()
         expect(made.alert()).to_contain_text("Connection lost")

@@ -1,7 +1,9 @@
 import type { ReactNode } from "react";
 import { useTranslation } from "react-i18next";
+import { Failure } from "../api/failure";
 import type { BatchResult } from "../api/generated";
 import type { Limits } from "../api/limits";
+import { FailureNotice } from "../ui/FailureNotice";
 import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
 import { Notice } from "../ui/Notice";
@@ -53,6 +55,11 @@ export function BatchDone({ state, archive, contents, originals, name, limits, .
         </button>
       </div>
       <Notice tone="good">{t("batch.deleted")}</Notice>
+      {state.error_type !== null && (
+        <FailureNotice failure={new Failure(state.error_type, state.error_message ?? "")}>
+          <p>{t("batch.broken")}</p>
+        </FailureNotice>
+      )}
       {told.children}
       {read !== null && (
         <>

@@ -56,7 +56,7 @@ export function BatchWorking({ phase, name, photos, limits, onCancel }: BatchWor
       )}
       <ul className="thumbnails" aria-label={t("batch.thumbnails")}>
         {photos.slice(0, MOST_SHOWN).map((photo) => (
-          <Waiting key={photo.name} photo={photo} most={limits.maxUploadBytes} />
+          <Waiting key={photo.index} photo={photo} most={limits.maxUploadBytes} />
         ))}
       </ul>
       {photos.length > MOST_SHOWN && <p className="fine">{t("batch.more", { count: photos.length - MOST_SHOWN })}</p>}

@@ -2,7 +2,7 @@ import { useCallback, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { FileReport } from "../api/generated";
 import { worthOf } from "./contents";
-import { baseName } from "./names";
+import { baseName, byReportedName } from "./names";
 import { Thumbnail } from "./Thumbnail";
 import { Viewer } from "./Viewer";
 import type { ZipFile } from "./zip";
@@ -29,7 +29,7 @@ export function Photos({ files, results, originals, most }: PhotosProps) {
   const { t } = useTranslation();
   const [open, setOpen] = useState<number | null>(null);
   const pairs = useMemo(() => {
-    const sent = new Map(originals.map((file) => [file.name, file]));
+    const sent = byReportedName(originals);
     return files.flatMap((file): Pair[] => {
       const after = results.get(file.result ?? "");
       const before = sent.get(file.name);
@@ -64,11 +64,13 @@ function PhotoButton({ pair, onOpen }: { pair: Pair; onOpen: () => void }) {
   const { t } = useTranslation();
   const read = useCallback(() => pair.after(), [pair]);
   const worth = worthOf(pair.file);
+  const faces = pair.file.faces?.length ?? 0;
   return (
     <button type="button" className="photo-button" onClick={onOpen}>
       <Thumbnail read={read} label="" />
       <span className="photo-name">{baseName(pair.file.name)}</span>
       <span className={`chip ${worth}`}>{t(`batch.badge.${worth}`)}</span>
+      {faces > 1 && <span className="fine">{t("batch.faces", { count: faces })}</span>}
     </button>
   );
 }

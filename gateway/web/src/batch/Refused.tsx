@@ -39,6 +39,10 @@ export function Refused({ title, files, tone }: RefusedProps) {
 function Why({ file }: { file: FileReport }) {
   const { t, i18n } = useTranslation();
   const kind = file.error?.type;
+  const own = OF_ONE_FILE.find((name) => name === kind);
+  if (own !== undefined) {
+    return <span>{t(`batch.failed_as.${own}`)}</span>;
+  }
   if (kind !== undefined && i18n.exists(`problem.${kind}`)) {
     return <span>{t(`problem.${kind}` as "problem.network")}</span>;
   }
@@ -48,6 +52,9 @@ function Why({ file }: { file: FileReport }) {
   }
   return <span lang="en">{file.error?.message ?? file.reason}</span>;
 }
+
+/** Problems that mean something else of one file than of the whole archive. */
+const OF_ONE_FILE = ["damaged-archive", "encrypted-archive", "unsafe-archive"] as const;
 
 /** What the server says of files that it passes over (`gateway/archives`). */
 const SKIPPED = [

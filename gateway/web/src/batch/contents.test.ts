@@ -46,6 +46,19 @@ test("a file is read up to what it may hold", async () => {
   expect((await file?.read(5000))?.size).toBe(5000);
 });
 
+test("a file that holds more than its header says is not unpacked any further", async () => {
+  const archive = new Uint8Array(await (await zipped({ "a.jpg": "x".repeat(5_000_000) })).arrayBuffer());
+  const view = new DataView(archive.buffer);
+  for (let at = 0; at + 4 <= archive.length; at += 1) {
+    if (view.getUint32(at, true) === 5_000_000) {
+      view.setUint32(at, 1000, true);
+    }
+  }
+  const [file] = await readZip(new Blob([archive]));
+  expect(file?.size).toBe(1000);
+  await expect(file?.read(2000)).rejects.toThrow("Invalid uncompressed size");
+});
+
 test("encrypted files are left out", async () => {
   expect(await readZip(await zipped({ "a.jpg": "photo" }, "secret"))).toEqual([]);
 });
@@ -60,6 +73,12 @@ test("names without a mark are read as UTF-8, else as GB 18030", async () => {
     const [file] = await readZip(new Blob([renamed(archive, stand, bytes)]));
     expect(file?.name).toBe("照片.jpg");
   }
+});
+
+test("a path that leads out does not hide the other files", async () => {
+  const archive = new Uint8Array(await (await zipped({ "a.jpg": "photo", "xxxxx.jpg": "photo" })).arrayBuffer());
+  const files = await readZip(new Blob([renamed(archive, "xxxxx.jpg", new TextEncoder().encode("../bc.jpg"))]));
+  expect(files.map(({ name }) => name)).toEqual(["a.jpg", "../bc.jpg"]);
 });
 
 /** The archive with another name in place, and the mark for UTF-8 taken from both headers. */

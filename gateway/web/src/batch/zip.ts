@@ -3,9 +3,11 @@ import { BlobReader, BlobWriter, type Entry, ZipReader } from "@zip.js/zip.js/li
 
 /** A file in a ZIP, read when it is asked for. */
 export interface ZipFile {
+  /** Place in the archive: names need not be unique. */
+  index: number;
   name: string;
   size: number;
-  /** @throws whatever is wrong with it; `RangeError` where it holds more than its `size`, or than `most` bytes. */
+  /** @throws whatever is wrong with it; `RangeError` where its `size` is beyond `most`. Not a byte more is unpacked. */
   read: (most: number) => Promise<Blob>;
 }
 
@@ -17,28 +19,26 @@ export interface ZipFile {
  * @throws whatever zip.js does where `archive` is no ZIP.
  */
 export async function readZip(archive: Blob): Promise<ZipFile[]> {
-  const reader = new ZipReader(new BlobReader(archive), { useWebWorkers: false, decodeText });
-  return (await reader.getEntries()).flatMap((entry) => (entry.directory || entry.encrypted ? [] : [fileOf(entry)]));
+  const reader = new ZipReader(new BlobReader(archive), {
+    useWebWorkers: false,
+    decodeText,
+    filenameValidation: "tolerant", // names are shown, never gone to: one that leads out costs its own file only
+  });
+  return (await reader.getEntries()).flatMap((entry, index) =>
+    entry.directory || entry.encrypted ? [] : [fileOf(entry, index)],
+  );
 }
 
-function fileOf(entry: Entry): ZipFile {
+function fileOf(entry: Entry, index: number): ZipFile {
   return {
+    index,
     name: entry.filename,
     size: entry.uncompressedSize,
     read: async (most) => {
       if (entry.directory || entry.uncompressedSize > most) {
         throw new RangeError("too large");
       }
-      const patience = new AbortController();
-      return entry.getData(new BlobWriter(), {
-        signal: patience.signal,
-        onprogress: (done) => {
-          if (done > most) {
-            patience.abort(new RangeError("too large")); // what its header says is not what it holds
-          }
-          return undefined;
-        },
-      });
+      return entry.getData(new BlobWriter()); // zip.js stops where it holds more than its header says
     },
   };
 }

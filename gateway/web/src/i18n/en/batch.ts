@@ -32,7 +32,14 @@ export const batch = {
   failed_title_other: "{{count}} photos could not be enhanced",
   skipped_title_one: "{{count}} file was passed over",
   skipped_title_other: "{{count}} files were passed over",
+  broken: "What lies behind the place where the archive broke could not be read; it counts as failed.",
   which: "Which, and why",
+  failed_as: {
+    "damaged-archive": "It is damaged inside the archive. Pack it again from the original.",
+    "encrypted-archive": "It is encrypted. Pack it again without a password.",
+    "unsafe-archive":
+      "Its path or its size inside the archive is not an ordinary photo's. Pack the original again as a plain ZIP.",
+  },
   skipped_as: {
     no_photo: "This is not a photo.",
     macos: "A file in which macOS keeps notes of its own.",
@@ -49,6 +56,8 @@ export const batch = {
     "no-face_one": "{{count}} without a face",
     "no-face_other": "{{count}} without a face",
   },
+  faces_one: "{{count}} face",
+  faces_other: "{{count}} faces",
   badge: { some: "some usable", usable: "usable", "not-usable": "not usable", "no-face": "no face" },
   photos: "Enhanced photos",
   close: "Close",

@@ -21,7 +21,7 @@ export const problem = {
   "encrypted-archive": "The archive, or a photo in it, needs a password. Pack it again without one.",
   "unsafe-archive": "The archive is not an ordinary one, and takes too much to unpack. Pack it again as a plain ZIP.",
   "no-photos": "There is no photo in this archive. Pack JPEG, PNG or WebP photos.",
-  "quota-exceeded": "That were too many uploads in a short time.",
+  "quota-exceeded": "Those were too many uploads in a short time.",
   cancelled: "This was cancelled.",
   "internal-error": "The server has met a fault of its own. Try again; if it stays, tell whoever runs this server.",
   "inference-failed": "A model failed on this photo. Try again; if it stays, tell whoever runs this server.",

@@ -32,7 +32,13 @@ export const batch: Shape<typeof english> = {
   failed_title_other: "{{count}} 张照片未能处理",
   skipped_title_one: "跳过了 {{count}} 个文件",
   skipped_title_other: "跳过了 {{count}} 个文件",
+  broken: "压缩包损坏处之后的内容无法读取，均计为失败。",
   which: "哪些文件，为什么",
+  failed_as: {
+    "damaged-archive": "它在压缩包中已损坏，请用原始文件重新打包。",
+    "encrypted-archive": "它带有密码，请去掉密码重新打包。",
+    "unsafe-archive": "它在压缩包中的路径或大小不同于普通照片，请用原始文件重新打包成普通 ZIP。",
+  },
   skipped_as: {
     no_photo: "这不是照片。",
     macos: "macOS 自身的附属文件。",
@@ -49,6 +55,8 @@ export const batch: Shape<typeof english> = {
     "no-face_one": "{{count}} 张没有人脸",
     "no-face_other": "{{count}} 张没有人脸",
   },
+  faces_one: "{{count}} 张人脸",
+  faces_other: "{{count}} 张人脸",
   badge: { some: "部分可用", usable: "可用", "not-usable": "不可用", "no-face": "无人脸" },
   photos: "处理后的照片",
   close: "关闭",
