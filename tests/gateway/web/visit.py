@@ -15,7 +15,7 @@ from limner.settings import PROJECT_ROOT
 
 AXE = PROJECT_ROOT / "gateway" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 QUICK = {"background": "lanczos", "restorer": "none"}
-DONE_MILLISECONDS = 120_000
+DONE_MILLISECONDS = 200_000
 WAIT_SECONDS = 30.0
 
 Upload = str | Path | dict[str, Any]
