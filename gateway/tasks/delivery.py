@@ -51,10 +51,12 @@ class Delivery(Response):
                         return
                     deadline += len(piece) / LEAST_BYTES_PER_SECOND
                     await send({"type": "http.response.body", "body": piece, "more_body": True})
+                    await asyncio.sleep(0)  # while the socket takes all, nothing else lets the loop see that it broke
             # Nothing, which is sent once all before it has left our own buffer. Looked at before the end is sent:
             # after that, the server reports every connection as gone.
             await send({"type": "http.response.body", "body": b"", "more_body": True})
-            await asyncio.sleep(0)
+            for _ in range(2):  # one turn to hear of the break, one to pass it on
+                await asyncio.sleep(0)
             complete = not gone.done()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:

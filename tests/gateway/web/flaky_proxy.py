@@ -43,8 +43,8 @@ class FlakyProxy:
 
     def cut(self) -> None:
         """Break all connections off, and take no new one until :meth:`mend`."""
-        self._passing = False
         with self._lock:
+            self._passing = False
             for each in self._open:
                 with contextlib.suppress(OSError):
                     each.shutdown(socket.SHUT_RDWR)
@@ -67,7 +67,13 @@ class FlakyProxy:
             far.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVED)
             far.connect(("127.0.0.1", self._target))
             with self._lock:
-                self._open |= {near, far}
+                passing = self._passing  # it may have been cut in the meantime
+                if passing:
+                    self._open |= {near, far}
+            if not passing:
+                near.close()
+                far.close()
+                continue
             for source, target in ((near, far), (far, near)):
                 threading.Thread(target=self._pass, args=(source, target, source is near), daemon=True).start()
 

@@ -100,7 +100,7 @@ class Visit:
 
     def fits(self) -> bool:
         """Whether nothing is wider than the screen."""
-        return bool(self.page.evaluate("document.scrollingElement.scrollWidth <= innerWidth"))
+        return bool(self.page.evaluate("document.scrollingElement.scrollWidth <= document.documentElement.clientWidth"))
 
     def stored(self) -> dict[str, str]:
         """All of the browser's local storage."""
