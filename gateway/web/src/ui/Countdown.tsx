@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 import { serverNow } from "../api/clock";
 
 /** Whole seconds until `deadline` (RFC 3339), never below 0; null without one. */
-export function useSecondsUntil(deadline: string | null): number | null {
+function useSecondsUntil(deadline: string | null): number | null {
   const [now, setNow] = useState(() => serverNow());
   useEffect(() => {
     if (deadline === null) {
