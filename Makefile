@@ -61,7 +61,7 @@ lock: $(VENV)/.serve
 	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
 	theirs="-c requirements/serve.txt --no-emit-package opencv-python --no-emit-package onnxruntime"; \
 	$$compile $$theirs --extra export -o requirements/export.txt; \
-	$$compile $$theirs --extra export --extra test -o requirements/test.txt; \
+	$$compile $$theirs --extra export --extra perf --extra test -o requirements/test.txt; \
 	$$compile $$theirs --extra page -o requirements/page.txt
 
 $(VENV)/bin/python:
