@@ -1,5 +1,6 @@
 # make serve   everything: environment, weights, export, Triton and the gateway on 127.0.0.1:8000
 # make page    the web page, where something in it has changed
+# make bench   Limner against upstream and plain ONNX Runtime, some 40 minutes; SHORT=1 takes two
 # make test    all tests, with the real Triton server
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 TENSORRT := tensorrt-cu12-libs==10.9.0.34
 SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
 
-.PHONY: help serve page test lint format clean lock upstream
+.PHONY: help serve page bench test lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -34,6 +35,9 @@ page: $(VENV)/.serve
 
 test: $(VENV)/.test upstream page
 	$(BIN)/python -m pytest
+
+bench: $(VENV)/.test upstream
+	$(BIN)/limner bench $(if $(SHORT),--short)
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

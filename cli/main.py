@@ -19,6 +19,7 @@ _COMMANDS = {
     "export": "cli.export_command",
     "doctor": "cli.doctor_command",
     "key": "cli.key_command",
+    "bench": "cli.bench_command",
 }
 
 

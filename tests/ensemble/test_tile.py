@@ -103,3 +103,32 @@ def test_cut_fills_a_tile_with_a_single_pixel() -> None:
     grid = TileGrid(8, 1, min_size=8)
     part = grid.cut(np.array([[[1, 2, 3]]], np.uint8), next(grid.tiles(1, 1)))
     assert (part == np.array([1, 2, 3])).all()
+
+
+@given(st.integers(1, 700), st.integers(1, 700), st.integers(0, 16), st.sampled_from([1, 2, 8]))
+def test_a_fitted_grid_keeps_to_its_limits_and_computes_no_more_than_squares_do(
+    height: int, width: int, margin: int, multiple: int
+) -> None:
+    grid = TileGrid.fitted(height, width, max_pixels=96 * 128, max_size=128, margin=margin, multiple=multiple)
+    rows, columns = grid.tile_size(height), grid.tile_size(width)
+    assert rows * columns <= 96 * 128
+    assert max(rows, columns) <= 128
+    assert rows % multiple == columns % multiple == 0
+    assert grid.computed(height, width) == grid.count(height, width) * rows * columns
+    squares = TileGrid(104, margin, multiple=multiple)
+    assert grid.computed(height, width) <= squares.computed(height, width)
+
+
+@pytest.mark.parametrize(
+    ("height", "width", "tiles", "tile"),
+    [
+        (320, 248, 1, (320, 248)),
+        (512, 512, 4, (272, 272)),
+        (768, 1024, 12, (280, 280)),
+        (292, 292, 4, (168, 168)),
+    ],
+)
+def test_fitted_grids_by_hand(height: int, width: int, tiles: int, tile: tuple[int, int]) -> None:
+    grid = TileGrid.fitted(height, width, max_pixels=81920, max_size=320, margin=16)
+    assert grid.count(height, width) == tiles
+    assert (grid.tile_size(height), grid.tile_size(width)) == tile

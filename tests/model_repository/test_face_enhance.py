@@ -18,15 +18,12 @@ import numpy as np
 import openvino
 import pytest
 import tritonclient.grpc as triton
-from google.protobuf import text_format
 from PIL import Image
-from tritonclient.grpc import model_config_pb2
 from tritonclient.utils import InferenceServerException
 
 from ensemble.photo import UInt8
-from ensemble.tile import TileGrid
 from limner.errors import from_wire
-from limner.settings import PROJECT_ROOT
+from perf.grids import grid_of
 from tests.model_repository.photos import decode, encode
 
 Enhance = Callable[..., tuple[bytes, dict[str, Any]]]
@@ -83,7 +80,7 @@ def test_tiles_leave_no_seams(
     """Against the network run on the whole picture at once."""
     enhance = request.getfixturevalue("enhance_in_fp32" if precision == "fp32" else "enhance")
     folder = request.getfixturevalue("fp32_models_dir") if precision == "fp32" else models_dir
-    pixels = cv2.resize(astronaut[0:424, 40:440], (264, 280), interpolation=cv2.INTER_AREA)
+    pixels = cv2.resize(astronaut[0:424, 40:440], (292, 292), interpolation=cv2.INTER_AREA)
     result, _ = enhance(encode(pixels), {"enhancement_level": 3, "restorer": "none"})
     tiled = np.asarray(decode(result)).astype(float)
 
@@ -94,9 +91,7 @@ def test_tiles_leave_no_seams(
     error = tiled - whole
     assert 10 * np.log10(255**2 / np.mean(error**2)) >= decibels
 
-    config = PROJECT_ROOT / "model_repository/upscale_background/config.pbtxt"
-    parameters = text_format.Parse(config.read_text(), model_config_pb2.ModelConfig()).parameters
-    grid = TileGrid(*(int(parameters[name].string_value) for name in ("max_tile_size", "tile_margin")))
+    grid = grid_of(*pixels.shape[:2])
     assert grid.count(*pixels.shape[:2]) == 4
     for axis, length in enumerate(pixels.shape[:2]):
         borders = [4 * span.keep_to for span in grid.spans(length)[:-1]]

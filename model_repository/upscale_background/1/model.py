@@ -39,7 +39,7 @@ class TritonPythonModel(AsyncStepModel):
         self.served = {entry.model: entry for entry in entries if entry.available}
         self.reasons = {entry.model: entry.reason for entry in entries if entry.reason}
         self.restores = bool(self.load_catalog().available("face_restorer"))
-        self.max_size, self.margin = int(self.parameters["max_tile_size"]), int(self.parameters["tile_margin"])
+        self.tiles = {name: int(self.parameters[f"tile_{name}"]) for name in ("max_pixels", "max_size", "margin")}
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.budget = Budget(int(self.parameters["auto_max_pixels"]), int(self.parameters["auto_max_pixels_int8"]))
 
@@ -54,7 +54,7 @@ class TritonPythonModel(AsyncStepModel):
             # A second for the largest result, in which tiles of other photos would wait.
             upscaled = await asyncio.to_thread(resize_lanczos, pixels, options.scale)
         else:
-            grid = TileGrid(self.max_size, self.margin, multiple=choice.network.multiple)
+            grid = TileGrid.fitted(*pixels.shape[:2], **self.tiles, multiple=choice.network.multiple)
             ways = self._ways_of_faces(options, tensor(request, "FACES"), pixels)
             upscaled, left = await self._upscale(caller, pixels, choice.network, grid, options.scale, ways)
             facts = {

@@ -1,0 +1,111 @@
+"""What is written of a run: rows, a Markdown table and a plot."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from limner.settings import PROJECT_ROOT
+from perf.bench.cases import FP32, HTTP, INT8, PLAIN, UPSTREAM, Case
+from perf.plots import COLOURS, label, new_figure, save_svg
+
+RESULTS = PROJECT_ROOT / "perf" / "results" / "bench.json"
+
+_HEADINGS = {
+    UPSTREAM: "upstream (PyTorch)",
+    PLAIN: "plain ONNX Runtime",
+    FP32: "Limner FP32, gRPC",
+    INT8: "Limner INT8, gRPC",
+    HTTP: "Limner INT8, HTTP",
+}
+
+
+def row(case: Case, timings: Mapping[str, Sequence[Mapping[str, Any]]]) -> dict[str, Any]:
+    """Medians and spread of a case, and how many times faster than upstream each side is, where upstream ran."""
+    sides = {
+        name: {
+            "seconds": _spread([float(timing["seconds"]) for timing in each]),
+            "stages": _medians([timing["stages"] for timing in each]),
+            "faces": each[-1]["faces"],
+            "memory_mib": max(timing["memory_mib"] for timing in each),
+            "size": list(each[-1]["size"]),
+        }
+        for name, each in timings.items()
+    }
+    reference = sides.get(UPSTREAM)
+    return {
+        "name": case.name,
+        "photo": f"{case.width}x{case.height} JPEG, {case.faces} faces, x{case.scale}",
+        "rounds": case.rounds,
+        "sides": sides,
+        "times_faster": {
+            name: round(reference["seconds"]["median"] / side["seconds"]["median"], 2)
+            for name, side in sides.items()
+            if reference and name != UPSTREAM
+        },
+    }
+
+
+def _spread(values: Sequence[float]) -> dict[str, float]:
+    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: float(f"{value:.3g}") for name, value in figures.items()}
+
+
+def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    return {name: round(statistics.median(each[name] for each in stages), 3) for name in stages[-1]}
+
+
+def markdown(result: Mapping[str, Any]) -> str:
+    """A table of seconds and ratios, one of stages and memory, and the machine."""
+    lines = [
+        "| photo, background | faces | " + " | ".join(_HEADINGS.values()) + " | INT8 against upstream |",
+        "|---|---|" + "---|" * (len(_HEADINGS) + 1),
+    ]
+    for case in result["cases"]:
+        faces = max(side["faces"] for side in case["sides"].values())
+        cells = [_cell(case, name) for name in _HEADINGS]
+        ratio = case["times_faster"].get(INT8)
+        lines.append(f"| {case['name']} | {faces} | {' | '.join(cells)} | {f'**{ratio}**' if ratio else '–'} |")
+    lines += ["", "| photo, background | side | stages, s | memory, MiB |", "|---|---|---|---|"]
+    for case in result["cases"]:
+        for name, side in case["sides"].items():
+            stages = ", ".join(f"{stage} {spent:.2f}" for stage, spent in side["stages"].items() if stage != "total")
+            lines.append(f"| {case['name']} | {_HEADINGS[name]} | {stages} | {side['memory_mib']} |")
+    machine = result["machine"]
+    lines.append("")
+    lines.append(
+        f"{machine['cpu']} ({', '.join(machine['instructions'])}), {machine['cores']} cores, "
+        f"{machine['memory_gib']} GiB, Python {machine['python']}, commit {machine['commit']}."
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _cell(case: Mapping[str, Any], name: str) -> str:
+    side = case["sides"].get(name)
+    if side is None:
+        return "–"
+    seconds = side["seconds"]
+    spread = f" ({seconds['min']:g}–{seconds['max']:g})" if case["rounds"] > 1 else ""
+    return f"{seconds['median']:g} s{spread}"
+
+
+def plot(result: Mapping[str, Any], path: Path) -> None:
+    """Bars of the seconds of each side, on a logarithmic scale."""
+    figure, (axes,) = new_figure(width=9.0, height=4.5)
+    cases, thickness = result["cases"], 0.16
+    for number, (name, heading) in enumerate(_HEADINGS.items()):
+        there = [(place, case) for place, case in enumerate(cases) if name in case["sides"]]
+        axes.bar(
+            [place + (number - 2) * thickness for place, _ in there],
+            [case["sides"][name]["seconds"]["median"] for _, case in there],
+            thickness,
+            label=heading,
+            color=COLOURS[number],
+        )
+    label(axes, "From the encoded photo to the encoded result, x2", "", "seconds, logarithmic")
+    axes.set_yscale("log")
+    axes.set_xticks(range(len(cases)), [case["name"].replace(", ", "\n") for case in cases])
+    axes.legend(frameon=False, fontsize="small")
+    save_svg(figure, path)

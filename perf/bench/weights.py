@@ -1,0 +1,91 @@
+"""The models of all sides, filled with the same weights: real ones where a package carries them, else random ones."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from export.checkpoint import save_checkpoint
+from export.manifest import MANIFEST_FILE, Manifest
+from export.models import model_spec
+from export.order import Order, carry_out, item_called
+from export.precision.forms import ONNX_FILE, OPENVINO_FILE
+from export.precision.openvino_ir import read_onnx, write_openvino
+from export.precision.recipes import recipes_for
+from export.progress import Reporter
+from export.registry import weight_file
+from export.sources import Source
+from limner.settings import Settings
+
+SEED = 0
+_ORDERED = {
+    "retinaface": "detection_mobilenet0.25_Final",  # a package carries its weights, so that faces are found
+    "gfpgan": "GFPGANv1.4",
+    "parsenet": "parsing_parsenet",
+    "realesrgan_x4": "RealESRGAN_x4plus",
+    "realesrgan_x2": "RealESRGAN_x2plus",
+}
+MODELS = tuple(_ORDERED)
+
+REGARDLESS = "Random weights, quantised to measure speed; the gate was not asked."
+
+
+def fp32_models(folder: Path) -> Path:
+    """The folder of the models in FP32 within ``folder``, exported where they are missing."""
+    return _exported(folder / "fp32", MODELS, "fp32")
+
+
+def int8_models(folder: Path) -> Path:
+    """The same in INT8, where a model is offered in it; others in FP32.
+
+    Real weights pass the gate first. Random ones are quantised regardless of it: what is measured is their speed.
+    """
+    floats, models = fp32_models(folder), folder / "int8"
+    for name in MODELS:
+        manifest = Manifest.load(floats / name)
+        if manifest is None or Manifest.load(models / name) is not None:
+            continue
+        if Source.from_manifest(manifest.source).kind == "seeded":
+            shutil.copytree(floats / name, models / name, dirs_exist_ok=True)
+            _quantise(models / name, manifest)
+        else:
+            _exported(models, (name,), "auto")
+    return models
+
+
+def _exported(models: Path, names: tuple[str, ...], precision: Literal["fp32", "auto"]) -> Path:
+    items = tuple(item_called(_ORDERED[name]) for name in names if Manifest.load(models / name) is None)
+    if items:
+        settings = Settings().model_copy(update={"precision": precision})
+        for _ in carry_out(Order(items, models, seed=SEED, packaged_first=True), settings, Reporter()):
+            pass
+    return models
+
+
+def _quantise(folder: Path, manifest: Manifest) -> None:
+    from export.precision.int8 import quantise  # noqa: PLC0415 - NNCF takes seconds to import
+
+    spec, version = model_spec(manifest.model), folder / manifest.version
+    network = quantise(spec, read_onnx(version / ONNX_FILE), recipes_for(spec)[0])
+    write_openvino(network, version / OPENVINO_FILE)
+    files = [file | {"bytes": (version / str(file["name"])).stat().st_size} for file in manifest.files]
+    changed = replace(manifest, precision="int8", precision_reason=REGARDLESS, files=files)
+    (folder / MANIFEST_FILE).write_text(changed.to_json(), "utf-8")
+
+
+def checkpoints_in(folder: Path, models: Path) -> dict[str, Path]:
+    """The same weights as upstream reads them, by model: files of the official layout in ``folder``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {}
+    for name in MODELS:
+        manifest = Manifest.load(models / name)
+        if manifest is None:
+            raise SystemExit(f"{name} has not been exported")
+        source = Source.from_manifest(manifest.source)
+        weight = weight_file(source.file)
+        files[name] = folder / Path(weight.file).with_suffix(".pth").name
+        if not files[name].exists():
+            save_checkpoint(source.load(), files[name], weight.keys[0] if weight.keys else None)
+    return files

@@ -1,0 +1,1 @@
+"""What a photo costs: measured against pixels, faces and users, fitted, and turned into a capacity page."""

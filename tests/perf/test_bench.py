@@ -1,0 +1,145 @@
+"""The bench in short: all sides do the same work. Ratios of work are checked, never seconds."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import httpx
+import pytest
+import tritonclient.grpc as triton
+
+from export.checkpoint import save_checkpoint
+from export.manifest import Manifest
+from export.registry import weight_file
+from export.sources import Source
+from perf.bench.__main__ import measure, measure_case
+from perf.bench.cases import CASES, HTTP, INT8, PLAIN, SHORT, UPSTREAM, X4, Case
+from perf.bench.limner import Limner
+from perf.bench.report import markdown, plot, row
+from perf.bench.timing import Timing
+from perf.bench.upstream import Upstream
+from perf.bench.weights import checkpoints_in
+from perf.cost.watch import ServerWatch
+from perf.machine import describe_machine
+from serving.supervisor import Supervisor
+
+pytestmark = pytest.mark.timeout(300)
+
+
+def test_short_form_runs_all_its_sides(models_dir: Path, tmp_path: Path) -> None:
+    (told,) = measure(SHORT, tmp_path, models_dir, models_dir)
+    assert list(told["sides"]) == [PLAIN, INT8, HTTP]
+    for side in told["sides"].values():
+        assert side["size"] == [SHORT[0].width * 2, SHORT[0].height * 2]
+        assert side["seconds"]["median"] > 0
+    result = {"machine": describe_machine(), "cases": [told]}
+    assert markdown(result).count(SHORT[0].name) == 1 + 3
+    plot(result, tmp_path / "bench.svg")
+    assert (tmp_path / "bench.svg").read_text("utf-8").startswith("<?xml")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "tiles", "most"),
+    [(96, 120, 1, 1.0), (248, 320, 1, 1.0), (330, 100, 2, 1.2), (292, 292, 4, 1.35)],
+)
+def test_a_photo_costs_no_more_network_than_its_tiles(
+    supervisor: Supervisor, models_dir: Path, width: int, height: int, tiles: int, most: float
+) -> None:
+    """Calls of the network, and pixels that it computes for each of the photo's."""
+    from perf.grids import grid_of
+
+    assert models_dir.is_dir()
+    grid = grid_of(height, width)
+    assert grid.count(height, width) == tiles
+    assert grid.computed(height, width) <= most * width * height
+    if width * height > 40_000:
+        return  # that the step cuts so is seen on small ones
+    process = supervisor.process
+    assert process is not None
+    limner = Limner(supervisor.endpoint.url, "", ServerWatch(process.pid))
+    with triton.InferenceServerClient(supervisor.endpoint.url) as client:
+        before = calls(client)
+        limner.by_grpc(Case("a photo", width, height, 0, X4, 1, (INT8,)))
+        after = calls(client)
+    assert {name: after[name] - before[name] for name in after} == {"realesrgan_x4": tiles, "decode_image": 1}
+
+
+def calls(client: triton.InferenceServerClient) -> dict[str, int]:
+    statistics = {
+        name: client.get_inference_statistics(name).model_stats[0] for name in ("realesrgan_x4", "decode_image")
+    }
+    return {name: int(told.inference_stats.success.count) for name, told in statistics.items()}
+
+
+def test_upstream_runs_its_own_pipeline(models_dir: Path, tmp_path: Path) -> None:
+    """A photo without a face: what is behind the faces is upstream's, at its size; nothing is restored."""
+    files = {"retinaface": checkpoint(models_dir / "retinaface", tmp_path)}
+    for model, file in (("gfpgan", "GFPGANv1.4.pth"), ("parsenet", "parsing_parsenet.pth")):
+        files[model] = tmp_path / file
+        weight = weight_file(file)
+        save_checkpoint(Source("seeded", "random", "", file).load(), files[model], weight.keys[0] if weight.keys else None)
+    case = Case("no face", 48, 32, 0, None, 1, (UPSTREAM,))
+    timing = Upstream(files, tmp_path)(case)
+    assert list(timing.size) == [96, 64]
+    assert timing.faces == 0
+    assert timing.stages["detect"] > 0
+    assert timing.memory_mib > 100
+
+
+def checkpoint(model: Path, folder: Path) -> Path:
+    manifest = Manifest.load(model)
+    assert manifest is not None
+    path = folder / "detector.pth"
+    save_checkpoint(Source.from_manifest(manifest.source).load(), path, None)
+    return path
+
+
+def test_what_has_not_been_exported_is_said(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="retinaface has not been exported"):
+        checkpoints_in(tmp_path / "checkpoints", tmp_path)
+
+
+def test_ratios_are_of_medians_and_against_upstream_alone() -> None:
+    def runs(*seconds: float) -> list[dict[str, object]]:
+        return [dataclasses.asdict(Timing(each, {"detect": each / 10}, 1, 100 + each, (2, 2))) for each in seconds]
+
+    told = row(CASES[0], {UPSTREAM: runs(40, 30, 35), INT8: runs(5, 7, 6)})
+    assert told["times_faster"] == {INT8: round(35 / 6, 2)}
+    assert told["sides"][INT8]["seconds"] == {"median": 6, "min": 5, "max": 7}
+    assert told["sides"][INT8]["memory_mib"] == 107
+    assert told["sides"][UPSTREAM]["stages"] == {"detect": 3.5}
+    assert row(CASES[0], {INT8: runs(1)})["times_faster"] == {}
+
+
+def test_sides_take_turns_and_the_first_run_of_upstream_counts() -> None:
+    order: list[str] = []
+
+    def side(name: str) -> object:
+        def run(case: Case) -> Timing:
+            order.append(name)
+            return Timing(1.0, {}, 0, 1, (1, 1))
+
+        return run
+
+    case = dataclasses.replace(CASES[0], sides=(UPSTREAM, INT8), rounds=2)
+    measure_case(case, {UPSTREAM: side(UPSTREAM), INT8: side(INT8)})  # type: ignore[dict-item]
+    assert order == [INT8, UPSTREAM, INT8, UPSTREAM, INT8]
+
+
+def test_a_gateway_that_refuses_ends_the_bench(supervisor: Supervisor) -> None:
+    process = supervisor.process
+    assert process is not None
+    limner = Limner("", "http://127.0.0.1:1", ServerWatch(process.pid))
+    with pytest.raises(httpx.ConnectError):
+        limner.by_http(SHORT[0])
+
+
+def test_published_figures_are_whole() -> None:
+    """Every case was measured by each of its sides, and the page shows what the JSON says."""
+    from perf.bench.report import RESULTS
+
+    result = json.loads(RESULTS.read_text("utf-8"))
+    assert {case["name"]: tuple(case["sides"]) for case in result["cases"]} == {case.name: case.sides for case in CASES}
+    assert RESULTS.with_suffix(".md").read_text("utf-8") == markdown(result)
