@@ -19,8 +19,6 @@ from limner.errors import (
 
 router = APIRouter(tags=["models"])
 
-CATALOG_TIMEOUT_SECONDS = 10.0
-
 
 class RoleState(BaseModel):
     """Who fills a role."""
@@ -46,7 +44,7 @@ class ModelList(BaseModel):
     ),
 )
 async def models(services: Shared) -> ModelList:
-    catalog = await services.triton.catalog(timeout=CATALOG_TIMEOUT_SECONDS)
+    catalog = await services.triton.catalog()
     best = {role: catalog.available(role) for role in ROLES}
     return ModelList(
         roles={

@@ -12,6 +12,7 @@ from tritonclient.grpc.aio import InferenceServerClient, InferResult
 from tritonclient.utils import InferenceServerException
 
 from gateway.filenames import EXTENSIONS
+from gateway.recent import Recent
 from gateway.report import Report
 from gateway.trace import outgoing_headers
 from gateway.triton_errors import to_limner_error
@@ -33,6 +34,9 @@ CHANNEL_ARGUMENTS = [
     # Else gRPC would keep the connection for the next channel to the same address.
     ("grpc.use_local_subchannel_pool", 1),
 ]
+
+_CATALOG_TIMEOUT_SECONDS = 10.0
+_CATALOG_SECONDS = 1.0
 
 _INCOMPLETE = "The server's answer is incomplete."
 
@@ -68,6 +72,7 @@ class TritonClient:
     def __init__(self, url: str) -> None:
         self._url = url
         self._client = self._connect()
+        self._catalog = Recent(self._ask_for_catalog, _CATALOG_SECONDS)
 
     async def close(self) -> None:
         await self._client.close()
@@ -99,15 +104,26 @@ class TritonClient:
             raise InferenceFailed(_INCOMPLETE)
         return EnhancedFaces(*_enhanced(result), cropped, restored)
 
-    async def catalog(self, *, timeout: float) -> Catalog:
-        """The models that are served, and why others are not, within ``timeout`` seconds.
+    async def catalog(self) -> Catalog:
+        """The models that are served, and why others are not, as they were within the last second.
+
+        Every page asks for it, and Triton has only as many cores as the networks leave.
 
         Raises:
             LimnerError: as :meth:`enhance`.
         """
+        return await self._catalog.get()
+
+    async def _ask_for_catalog(self) -> Catalog:
         query = ("QUERY", np.zeros(1, np.uint8))
         result = await _infer(
-            self._client, "catalog", query, ("CATALOG",), request_id="", timeout=timeout, parameters={}
+            self._client,
+            "catalog",
+            query,
+            ("CATALOG",),
+            request_id="",
+            timeout=_CATALOG_TIMEOUT_SECONDS,
+            parameters={},
         )
         return Catalog.from_json(_text(result, "CATALOG"))
 

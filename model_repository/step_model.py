@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 from abc import ABC, abstractmethod
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -30,6 +31,9 @@ from limner.undumpable import forbid_dumps, scrub_freed_memory
 from limner.wiping import wipe, wipe_shared
 
 Array = npt.NDArray[Any]
+
+_THREADS = 256
+"""Each call of another model (BLS) holds a thread until it is answered; asyncio's own few would let photos wait."""
 
 _GONE = "The request was cancelled by its sender."
 
@@ -106,9 +110,11 @@ class AsyncStepModel(_Model, ABC):
 
     def initialize(self, args: dict[str, str]) -> None:
         self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself holds tasks weakly
+        self._threads = ThreadPoolExecutor(_THREADS)
         super().initialize(args)
 
     async def execute(self, requests: list[Any]) -> None:
+        asyncio.get_running_loop().set_default_executor(self._threads)
         for request in requests:
             if self.most is not None and len(self._tasks) >= self.most:
                 refusal = self.failure(QueueFull(f"{self.most} photos are at work. Send this one again in a while."))

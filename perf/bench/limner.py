@@ -28,6 +28,8 @@ from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
 _TIMEOUT_SECONDS = 900.0
+_PAUSE_SECONDS = 2.0
+"""Between two looks at the memory, which would be felt in the seconds if they came often."""
 
 
 @contextmanager
@@ -61,7 +63,7 @@ class Limner:
         data = np.frombuffer(case.photo, np.uint8)
         query = triton.InferInput("IMAGE", [data.size], "UINT8")
         query.set_data_from_numpy(data)
-        with triton.InferenceServerClient(self._triton_url) as client, self._watch.peak() as held:
+        with triton.InferenceServerClient(self._triton_url) as client, self._watch.peak(_PAUSE_SECONDS) as held:
             started = time.perf_counter()
             answer = client.infer("face_enhance", [query], parameters=_options(case), client_timeout=_TIMEOUT_SECONDS)
             image = answer.as_numpy("IMAGE")
@@ -71,7 +73,7 @@ class Limner:
     def by_http(self, case: Case) -> Timing:
         """Memory is Triton's; the gateway's is in ``perf.memory``."""
         form = {name: str(value) for name, value in _options(case).items()}
-        with self._watch.peak() as held:
+        with self._watch.peak(_PAUSE_SECONDS) as held:
             started = time.perf_counter()
             answer = httpx.post(
                 f"{self._gateway_url}/v1/enhance", data=form, files={"file": case.photo}, timeout=_TIMEOUT_SECONDS

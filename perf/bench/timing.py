@@ -12,7 +12,7 @@ class Timing:
     seconds: from the encoded photo to the encoded result.
     stages: seconds of the parts that the side knows of, by name.
     faces: how many were restored.
-    memory_mib: peak of all processes of the side; resident, in upstream's and ONNX Runtime's single process.
+    memory_mib: peak of all processes of the side; resident, in the single process of upstream and of ONNX Runtime.
     size: width and height of the result.
     """
 
