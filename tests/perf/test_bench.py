@@ -79,7 +79,9 @@ def test_upstream_runs_its_own_pipeline(models_dir: Path, tmp_path: Path) -> Non
     for model, file in (("gfpgan", "GFPGANv1.4.pth"), ("parsenet", "parsing_parsenet.pth")):
         files[model] = tmp_path / file
         weight = weight_file(file)
-        save_checkpoint(Source("seeded", "random", "", file).load(), files[model], weight.keys[0] if weight.keys else None)
+        save_checkpoint(
+            Source("seeded", "random", "", file).load(), files[model], weight.keys[0] if weight.keys else None
+        )
     case = Case("no face", 48, 32, 0, None, 1, (UPSTREAM,))
     timing = Upstream(files, tmp_path)(case)
     assert list(timing.size) == [96, 64]

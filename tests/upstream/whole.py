@@ -1,4 +1,4 @@
-"""Times upstream's whole pipeline: an encoded photo in, an encoded result out. For ``perf.bench``, in ``.venv-upstream``.
+"""Times upstream's whole pipeline: encoded photo in, encoded result out. For ``perf.bench``, in ``.venv-upstream``.
 
     python whole.py --photo FILE.npy --answer FILE.json --weights GFPGAN.pth --parser PARSENET.pth --detector MOBILE.pth
                     [--background REALESRGAN.pth --background_scale 4] [--scale 2] [--tile 400]
@@ -18,10 +18,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import oracle  # noqa: E402 - first, for its effect on torchvision
-import cv2  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
+import cv2
+import numpy as np
+import oracle
+import torch
 
 
 def peak_memory_mib():
