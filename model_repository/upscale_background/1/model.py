@@ -39,7 +39,11 @@ class TritonPythonModel(AsyncStepModel):
         self.served = {entry.model: entry for entry in entries if entry.available}
         self.reasons = {entry.model: entry.reason for entry in entries if entry.reason}
         self.restores = bool(self.load_catalog().available("face_restorer"))
-        self.tiles = {name: int(self.parameters[f"tile_{name}"]) for name in ("max_pixels", "max_size", "margin")}
+        self.tiles = {
+            "max_pixels": int(self.parameters["tile_max_pixels"]),
+            "max_size": int(self.parameters["tile_max_size"]),
+            "margin": int(self.parameters["tile_margin"]),
+        }
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.budget = Budget(int(self.parameters["auto_max_pixels"]), int(self.parameters["auto_max_pixels_int8"]))
 
