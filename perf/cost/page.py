@@ -26,7 +26,7 @@ _INTRO = """\
 # Capacity
 
 What a photo costs, how many photos a server takes, and how many servers a day's photos need. Made by \
-`python -m perf.cost.page` from [cost.json](../perf/results/cost.json), which `python -m perf.cost` measures. What was \
+`python -m perf.cost.page` from `perf/results/cost.json`, which `python -m perf.cost` measures. What was \
 measured and what is estimated stand in columns or sections of their own, and say which they are.
 
 **Core-seconds** are processor time: a photo of 10 core-seconds keeps two cores busy for five seconds. One core does \
