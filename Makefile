@@ -1,6 +1,6 @@
 # make serve   everything: environment, weights, export, Triton and the gateway on 127.0.0.1:8000
 # make page    the web page, where something in it has changed
-# make bench   Limner against upstream and plain ONNX Runtime, some 40 minutes; SHORT=1 takes two
+# make bench   Limner against upstream and plain ONNX Runtime, half an hour or so; SHORT=1 takes two minutes
 # make test    all tests, with the real Triton server
 .DEFAULT_GOAL := help
 SHELL := /bin/sh

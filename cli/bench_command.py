@@ -14,7 +14,12 @@ def bench(short: bool, only: str, rounds: int | None) -> None:
 
     Writes perf/results/bench.json, bench.md and bench.svg. Needs what `make bench` installs.
     """
-    from perf.bench.__main__ import main  # noqa: PLC0415 - it needs packages that serving does without
+    try:
+        from perf.bench.__main__ import main  # noqa: PLC0415 - it needs packages that serving does without
+    except ModuleNotFoundError as error:
+        raise click.ClickException(
+            f"The package {error.name} is missing; `make bench` installs what is needed."
+        ) from None
 
     arguments = ["--short"] if short else []
     arguments += ["--only", only] if only else []

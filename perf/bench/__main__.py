@@ -4,15 +4,14 @@
 
 Sides, taking turns in one run: upstream (``GFPGANer`` and ``RealESRGANer`` in PyTorch), the exported FP32 graphs in
 plain ONNX Runtime, Limner in FP32 and in INT8 by gRPC, in INT8 by HTTP. Weights that cannot be had are random in all
-sides; they are as fast. Writes ``perf/results/bench.json``, ``bench.md`` and ``bench.svg``. Takes some 40 minutes on
-two cores, nearly all of it upstream's; ``--short`` takes two minutes at most: a small photo, the
-models that ``limner serve`` has, no upstream, nothing written.
+sides; they are as fast. Writes ``perf/results/bench.json``, ``bench.md`` and ``bench.svg``; cases that are not chosen
+keep what was measured before. All cases take half an hour or so on two cores, nearly all of it upstream's. ``--short``
+takes two minutes at most: a small photo, the models that ``limner serve`` has, no upstream, nothing written.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from limner.settings import Settings
 from perf.bench.cases import ALL, CASES, FP32, HTTP, INT8, PLAIN, SHORT, UPSTREAM, X2, X4, Case
 from perf.bench.limner import served
 from perf.bench.plain import PlainOnnxRuntime
-from perf.bench.report import RESULTS, markdown, plot, row
+from perf.bench.report import markdown, publish, published, row
 from perf.bench.timing import Timing
 from perf.bench.upstream import Upstream
 from perf.bench.weights import checkpoints_in, fp32_models, int8_models
@@ -42,22 +41,20 @@ def main(given: Sequence[str] | None = None) -> None:
     arguments.add_argument("--rounds", type=int, help="instead of each case's own")
     wanted = arguments.parse_args(given)
     cases = [case for case in (SHORT if wanted.short else CASES) if case.name.startswith(wanted.only)]
+    if not cases:
+        arguments.error(f"no case begins with {wanted.only}; there are: {', '.join(case.name for case in CASES)}")
     if wanted.rounds:
         cases = [replace(case, rounds=wanted.rounds) for case in cases]
-    result: dict[str, Any] = {"machine": describe_machine(), "cases": []}
     folder = Settings().data / "bench"
     if wanted.short:
-        fp32 = int8 = Settings().models_dir
-    else:
-        fp32, int8 = fp32_models(folder), int8_models(folder)
-    for each in measure(cases, folder, fp32, int8):
-        result["cases"].append(each)
-        if not wanted.short:
-            RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
-    sys.stdout.write(markdown(result))
-    if not wanted.short:
-        RESULTS.with_suffix(".md").write_text(markdown(result), "utf-8")
-        plot(result, RESULTS.with_suffix(".svg"))
+        served_here = Settings().models_dir
+        sys.stdout.write(markdown(list(measure(cases, folder, served_here, served_here))))
+        return
+    rows = published()
+    for each in measure(cases, folder, fp32_models(folder), int8_models(folder)):
+        rows[each["name"]] = each
+        publish([rows[case.name] for case in CASES if case.name in rows])
+    sys.stdout.write(markdown([rows[case.name] for case in cases]))
 
 
 def measure(cases: Sequence[Case], folder: Path, fp32: Path, int8: Path) -> Iterator[dict[str, Any]]:
@@ -100,7 +97,7 @@ def measure_case(case: Case, sides: dict[str, Side]) -> dict[str, Any]:
             sys.stderr.write(f"{case.name}: {name} {timing.seconds:.2f} s, {timing.faces} faces\n")
             if number:
                 timings[name].append(timing)
-    return row(case, {name: [asdict(timing) for timing in each] for name, each in timings.items()})
+    return row(case, {name: [asdict(timing) for timing in each] for name, each in timings.items()}, describe_machine())
 
 
 if __name__ == "__main__":

@@ -72,12 +72,10 @@ class Limner:
 
     def by_http(self, case: Case) -> Timing:
         """Memory is Triton's; the gateway's is in ``perf.memory``."""
-        form = {name: str(value) for name, value in _options(case).items()}
+        form, files = {name: str(value) for name, value in _options(case).items()}, {"file": case.photo}
         with self._watch.peak(_PAUSE_SECONDS) as held:
             started = time.perf_counter()
-            answer = httpx.post(
-                f"{self._gateway_url}/v1/enhance", data=form, files={"file": case.photo}, timeout=_TIMEOUT_SECONDS
-            )
+            answer = httpx.post(f"{self._gateway_url}/v1/enhance", data=form, files=files, timeout=_TIMEOUT_SECONDS)
             seconds = time.perf_counter() - started
         if answer.status_code != httpx.codes.OK:
             raise SystemExit(f"POST /v1/enhance answered {answer.status_code}: {answer.text[:300]}")

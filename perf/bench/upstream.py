@@ -24,6 +24,8 @@ class Upstream:
     """Each run is a process of its own, whose start and loading do not count."""
 
     def __init__(self, checkpoints: Mapping[str, Path], folder: Path) -> None:
+        if not _PYTHON.exists():
+            raise SystemExit("Upstream is not installed: make upstream")
         self._checkpoints, self._folder = checkpoints, folder
 
     def __call__(self, case: Case) -> Timing:

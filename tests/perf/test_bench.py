@@ -14,7 +14,7 @@ from export.checkpoint import save_checkpoint
 from export.manifest import Manifest
 from export.registry import weight_file
 from export.sources import Source
-from perf.bench.__main__ import measure, measure_case
+from perf.bench.__main__ import main, measure, measure_case
 from perf.bench.cases import CASES, HTTP, INT8, PLAIN, SHORT, UPSTREAM, X4, Case
 from perf.bench.limner import Limner
 from perf.bench.report import markdown, plot, row
@@ -34,9 +34,8 @@ def test_short_form_runs_all_its_sides(models_dir: Path, tmp_path: Path) -> None
     for side in told["sides"].values():
         assert side["size"] == [SHORT[0].width * 2, SHORT[0].height * 2]
         assert side["seconds"]["median"] > 0
-    result = {"machine": describe_machine(), "cases": [told]}
-    assert markdown(result).count(SHORT[0].name) == 1 + 3
-    plot(result, tmp_path / "bench.svg")
+    assert markdown([told]).count(SHORT[0].name) == 1 + 3
+    plot([told], tmp_path / "bench.svg")
     assert (tmp_path / "bench.svg").read_text("utf-8").startswith("<?xml")
 
 
@@ -107,12 +106,12 @@ def test_ratios_are_of_medians_and_against_upstream_alone() -> None:
     def runs(*seconds: float) -> list[dict[str, object]]:
         return [dataclasses.asdict(Timing(each, {"detect": each / 10}, 1, 100 + each, (2, 2))) for each in seconds]
 
-    told = row(CASES[0], {UPSTREAM: runs(40, 30, 35), INT8: runs(5, 7, 6)})
+    told = row(CASES[0], {UPSTREAM: runs(40, 30, 35), INT8: runs(5, 7, 6)}, describe_machine())
     assert told["times_faster"] == {INT8: round(35 / 6, 2)}
     assert told["sides"][INT8]["seconds"] == {"median": 6, "min": 5, "max": 7}
     assert told["sides"][INT8]["memory_mib"] == 107
     assert told["sides"][UPSTREAM]["stages"] == {"detect": 3.5}
-    assert row(CASES[0], {INT8: runs(1)})["times_faster"] == {}
+    assert row(CASES[0], {INT8: runs(1)}, describe_machine())["times_faster"] == {}
 
 
 def test_sides_take_turns_and_the_first_run_of_upstream_counts() -> None:
@@ -142,9 +141,15 @@ def test_published_figures_are_those_of_the_cases() -> None:
     """Each with all its sides, and the page shows what the JSON says."""
     from perf.bench.report import RESULTS
 
-    result = json.loads(RESULTS.read_text("utf-8"))
+    rows = json.loads(RESULTS.read_text("utf-8"))
     sides = {case.name: case.sides for case in CASES}
-    assert result["cases"]
-    for case in result["cases"]:
+    assert rows
+    for case in rows:
         assert tuple(case["sides"]) == sides[case["name"]]
-    assert RESULTS.with_suffix(".md").read_text("utf-8") == markdown(result)
+    assert RESULTS.with_suffix(".md").read_text("utf-8") == markdown(rows)
+
+
+def test_a_case_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--only", "no such photo"])
+    assert "no case begins with no such photo; there are: 248x320" in capsys.readouterr().err
