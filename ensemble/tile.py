@@ -71,14 +71,18 @@ class TileGrid:
 
         Args:
             height, width: of the picture, in pixels.
-            max_pixels: largest area of a tile; ``max_size`` of one side. A picture of one tile may be mirrored beyond.
-            margin: see the class; so is ``multiple``.
+            max_pixels: largest area of a tile.
+            max_size, margin, multiple: see the class.
+
+        Raises:
+            ValueError: a tile of four margins, of which half is used, is too large already.
         """
-        smallest = _rounded_up(max(4 * margin, 2 * margin + 1, 16), math.lcm(_STEP, multiple))
-        grids = [
-            cls(size, margin, multiple=multiple) for size in range(smallest, max_size + 1, math.lcm(_STEP, multiple))
-        ]
+        step = math.lcm(_STEP, multiple)
+        smallest = _rounded_up(max(4 * margin, cls.min_size), step)
+        grids = [cls(size, margin, multiple=multiple) for size in range(smallest, max_size + 1, step)]
         fitting = [grid for grid in grids if grid.tile_size(height) * grid.tile_size(width) <= max_pixels]
+        if not fitting:
+            raise ValueError(f"tiles of {smallest} px exceed {max_size} px a side or {max_pixels} px in all")
         return min(fitting, key=lambda grid: (grid.computed(height, width), grid.count(height, width)))
 
     def computed(self, height: int, width: int) -> int:

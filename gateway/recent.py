@@ -22,7 +22,6 @@ class Recent(Generic[_T]):
         """Raises whatever ``ask`` raises."""
         async with self._lock:
             if self._kept is None or time.monotonic() - self._kept[0] > self._seconds:
-                self._kept = None
                 value = await self._ask()
                 self._kept = (time.monotonic(), value)
             return self._kept[1]
