@@ -26,6 +26,8 @@ from ensemble.photo import UInt8
 from export.checkpoint import save_checkpoint
 from export.packaged import PACKAGED
 from limner.settings import PROJECT_ROOT, Settings
+from perf.entry import enhance
+from perf.latency import spread
 from perf.machine import describe_machine
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
@@ -35,6 +37,8 @@ _SIZE = (248, 320)
 
 _PYTHON = PROJECT_ROOT / ".venv-upstream" / "bin" / "python"
 """Made by ``make upstream``."""
+
+_TIMEOUT_SECONDS = 300.0
 
 _ORACLE = PROJECT_ROOT / "tests" / "upstream" / "oracle.py"
 
@@ -59,8 +63,8 @@ def main() -> None:
         "machine": describe_machine(),
         "photo": "{}x{}, one face, x2 by RealESRGAN_x4plus".format(*_SIZE),
         "rounds": rounds,
-        "limner_fp32_seconds": _summary(ours),
-        "upstream_seconds": _summary(theirs),
+        "limner_fp32_seconds": spread(ours),
+        "upstream_seconds": spread(theirs),
         "times_faster": round(statistics.median(theirs) / statistics.median(ours), 2),
     }
     text = json.dumps(result, indent=2) + "\n"
@@ -68,21 +72,11 @@ def main() -> None:
     sys.stdout.write(text)
 
 
-def _summary(seconds: list[float]) -> dict[str, float]:
-    return {
-        "median": round(statistics.median(seconds), 2),
-        "min": round(min(seconds), 2),
-        "max": round(max(seconds), 2),
-    }
-
-
 def _limner(url: str, photo: UInt8) -> float:
     encoded = cv2.imencode(".png", photo[..., ::-1])[1]
-    query = triton.InferInput("IMAGE", [encoded.size], "UINT8")
-    query.set_data_from_numpy(encoded.reshape(-1))
     with triton.InferenceServerClient(url) as client:
         started = time.perf_counter()
-        client.infer("face_enhance", [query], parameters={"background": "realesrgan"})
+        enhance(client, encoded.tobytes(), {"background": "realesrgan"}, _TIMEOUT_SECONDS)
         return time.perf_counter() - started
 
 

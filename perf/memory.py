@@ -17,20 +17,17 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-import time
-from pathlib import Path
 
 import cv2
 import httpx
 import numpy as np
-import psutil
 from PIL import Image
 from skimage import data
 
 from limner.options import SCALES
 from limner.settings import PROJECT_ROOT
 from perf.machine import describe_machine
+from perf.watch import MIB, Watch
 
 _RESULTS = PROJECT_ROOT / "perf" / "results"
 
@@ -43,9 +40,8 @@ def main() -> None:
     arguments.add_argument("--deep", action="store_true", help="send a 16-bit PNG instead of a JPEG")
     wanted = arguments.parse_args()
     with _Served() as served:
-        idle = served.pss()
         photo = _deep_photo(wanted.side) if wanted.deep else _photo(wanted.side)
-        answer, peak = served.measure(photo, wanted.background, wanted.level)
+        answer, (idle, peak) = served.measure(photo, wanted.background, wanted.level)
     report = json.loads(answer.headers["limner-report"])
     result = {
         "machine": describe_machine(),
@@ -53,8 +49,8 @@ def main() -> None:
         "megapixels": round(wanted.side**2 / 1e6, 2),
         "background": report["models"]["background"],
         "scale": SCALES[wanted.level],
-        "idle_mib": round(idle / 2**20),
-        "peak_mib": round(peak / 2**20),
+        "idle_mib": round(idle / MIB),
+        "peak_mib": round(peak / MIB),
         "seconds": round(report["milliseconds"]["total"] / 1000, 1),
     }
     _RESULTS.mkdir(exist_ok=True)
@@ -101,41 +97,16 @@ class _Served:
         self._process.send_signal(signal.SIGINT)
         self._process.communicate(timeout=60)
 
-    def pss(self) -> int:
-        """Bytes, all processes together."""
-        root = psutil.Process(self._process.pid)
-        return sum(_pss(process.pid) for process in [root, *root.children(recursive=True)])
-
-    def measure(self, photo: bytes, background: str, level: int) -> tuple[httpx.Response, int]:
-        peak, done = 0, threading.Event()
-
-        def sample() -> None:
-            nonlocal peak
-            while not done.is_set():
-                peak = max(peak, self.pss())
-                time.sleep(0.5)
-
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        try:
+    def measure(self, photo: bytes, background: str, level: int) -> tuple[httpx.Response, list[int]]:
+        """The answer, and the bytes that all processes held before it and at most."""
+        with Watch(self._process.pid).peak() as held:
             answer = httpx.post(
                 f"{self._url}/v1/enhance",
                 files={"file": ("photo", photo)},
                 data={"background": background, "enhancement_level": str(level)},
                 timeout=3600,
             )
-        finally:
-            done.set()
-            sampler.join()
-        return answer.raise_for_status(), peak
-
-
-def _pss(pid: int) -> int:
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    return next((int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:")), 0)
+        return answer.raise_for_status(), held
 
 
 if __name__ == "__main__":

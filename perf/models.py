@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -26,13 +25,13 @@ from export.manifest import Manifest
 from export.models import ModelSpec, model_spec
 from export.order import Item, Order, carry_out, every_network
 from export.precision.forms import ONNX_FILE, OPENVINO_FILE
-from export.precision.openvino_ir import read_onnx, write_openvino
-from export.precision.recipes import recipes_for
 from export.precision.samples import evaluation_inputs
 from export.registry import weight_file
 from export.sources import Source
 from limner.settings import PROJECT_ROOT, Settings
+from perf.latency import spread
 from perf.machine import describe_machine
+from perf.regardless import write_int8_regardless
 from perf.served import ServedModel
 from perf.upstream import upstream_of
 
@@ -123,7 +122,7 @@ def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> di
     elif source.kind == "seeded" and manifest.quality:
         refused = refused_int8(spec, exported / manifest.version / ONNX_FILE, folder / "refused")
         sides[REFUSED] = lambda: refused.seconds(inputs)
-    seconds = {name: summary(values) for name, values in taking_turns(sides, rounds)}
+    seconds = {name: spread(values) for name, values in taking_turns(sides, rounds)}
     return {
         "input": {name: list(array.shape) for name, array in inputs.items()},
         "seconds": seconds,
@@ -137,11 +136,9 @@ def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> di
 
 def refused_int8(spec: ModelSpec, graph: Path, folder: Path) -> ServedModel:
     """What the first recipe makes of random weights, though it did not pass the gate: trained ones may."""
-    from export.precision.int8 import quantise  # noqa: PLC0415 - NNCF takes seconds to import
-
     version = folder / spec.version
     version.mkdir(parents=True)
-    write_openvino(quantise(spec, read_onnx(graph), recipes_for(spec)[0]), version / OPENVINO_FILE)
+    write_int8_regardless(spec, graph, version)
     return ServedModel(spec.name, folder, spec.version, OPENVINO_FILE)
 
 
@@ -162,12 +159,6 @@ def taking_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> Itera
             if number:
                 seconds[name].append(spent)
     yield from seconds.items()
-
-
-def summary(seconds: list[float]) -> Seconds:
-    """Median and spread, to three digits."""
-    figures = {"median": statistics.median(seconds), "min": min(seconds), "max": max(seconds)}
-    return {name: float(f"{value:.3g}") for name, value in figures.items()}
 
 
 if __name__ == "__main__":

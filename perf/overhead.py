@@ -23,7 +23,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-import numpy as np
 import tritonclient.grpc as triton
 
 from gateway.multipart import FormReader
@@ -32,10 +31,13 @@ from gateway.tasks.work import Job
 from gateway.triton import TritonClient
 from limner.options import Options, parse_options
 from limner.settings import PROJECT_ROOT, Settings
-from perf.fair_figures import Goal, goals_table, spread
-from perf.fair_gateway import WatchedGateway, tidy_when_terminated
-from perf.fair_photo import multipart, portrait
+from perf.entry import enhance
+from perf.forms import multipart
+from perf.gateway import Gateway, tidy_when_terminated
+from perf.goals import Goal, goals_table
+from perf.latency import spread
 from perf.machine import describe_machine
+from perf.photos import portrait
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
@@ -47,6 +49,8 @@ CHUNK_BYTES = 65_536
 """The server hands an upload to the application in pieces of at most so many."""
 
 REPEATS = 21
+DIGITS = 4
+"""Milliseconds, of calls that take a second."""
 
 
 def main() -> None:
@@ -59,7 +63,7 @@ def main() -> None:
     photo = portrait(width, height)
     with (
         Supervisor(Settings(), Endpoint(free_port(), free_port())) as supervisor,
-        WatchedGateway(supervisor) as gateway,
+        Gateway(supervisor.endpoint.url, None) as gateway,
     ):
         rows = [
             measure(supervisor.endpoint.url, gateway.url, photo, background, wanted.rounds)
@@ -86,8 +90,8 @@ def measure(triton_url: str, gateway_url: str, photo: bytes, background: str, ro
     without_steps = {name: [seconds - steps for seconds, steps in calls] for name, calls in measured.items()}
     return {
         "background": background,
-        "seconds": {name: spread(values) for name, values in whole.items()},
-        "seconds_without_steps": {name: spread(values) for name, values in without_steps.items()},
+        "seconds": {name: spread(values, DIGITS) for name, values in whole.items()},
+        "seconds_without_steps": {name: spread(values, DIGITS) for name, values in without_steps.items()},
         "overhead_seconds": difference(whole),
         "overhead_seconds_without_steps": difference(without_steps),
         "parts_milliseconds": parts(form, ways.result_bytes),
@@ -136,14 +140,9 @@ class Ways:
         self._loop.close()
 
     def grpc(self) -> float:
-        data = np.frombuffer(self._photo, np.uint8)
-        query = triton.InferInput("IMAGE", [data.size], "UINT8")
-        query.set_data_from_numpy(data)
-        outputs = [triton.InferRequestedOutput(name) for name in ("IMAGE", "REPORT")]
-        parameters = self._options.to_parameters()
-        answer = self._direct.infer("face_enhance", [query], outputs=outputs, parameters=parameters)
-        self.result_bytes = answer.as_numpy("IMAGE").size
-        return _of_steps(json.loads(answer.as_numpy("REPORT")[0]))
+        image, report = enhance(self._direct, self._photo, self._options.to_parameters(), TIMEOUT_SECONDS)
+        self.result_bytes = image.size
+        return _of_steps(report)
 
     def gateways_client(self) -> float:
         call = self._client.enhance(self._photo, self._options, request_id="perf", timeout=TIMEOUT_SECONDS)
@@ -163,7 +162,7 @@ async def _connected(url: str) -> TritonClient:
     return TritonClient(url)
 
 
-def _of_steps(report: dict[str, Any]) -> float:
+def _of_steps(report: Mapping[str, Any]) -> float:
     return float(report["milliseconds"]["total"]) / 1000
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from perf.cost.photos import group_photo
+from perf.photos import group_photo
 
 
 @dataclass(frozen=True)

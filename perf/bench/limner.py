@@ -22,8 +22,9 @@ from limner.settings import Settings
 from perf.bench.cases import Case
 from perf.bench.timing import Timing
 from perf.bench.weights import MODELS
-from perf.cost.watch import MIB, ServerWatch
-from perf.gateway_load import Gateway
+from perf.entry import enhance
+from perf.gateway import Gateway, pid_of_triton
+from perf.watch import MIB, Watch
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
@@ -46,29 +47,24 @@ def served(models: Path, background: str) -> Iterator[Limner]:
         store = ModelStore(settings.models_dir)
         store.write_catalog(build_catalog(store, {}))
         with Supervisor(settings, Endpoint(free_port(), free_port())) as supervisor:
-            url, process = supervisor.endpoint.url, supervisor.process
-            if process is None:
-                raise SystemExit("Triton is not running")
+            url = supervisor.endpoint.url
             with Gateway(url, None) as gateway:
-                yield Limner(url, gateway.url, ServerWatch(process.pid))
+                yield Limner(url, gateway.url, Watch(pid_of_triton(supervisor)))
 
 
 class Limner:
     """Calls a running server; each call is one whole photo."""
 
-    def __init__(self, triton_url: str, gateway_url: str, watch: ServerWatch) -> None:
+    def __init__(self, triton_url: str, gateway_url: str, watch: Watch) -> None:
         self._triton_url, self._gateway_url, self._watch = triton_url, gateway_url, watch
 
     def by_grpc(self, case: Case) -> Timing:
-        data = np.frombuffer(case.photo, np.uint8)
-        query = triton.InferInput("IMAGE", [data.size], "UINT8")
-        query.set_data_from_numpy(data)
+        photo = case.photo
         with triton.InferenceServerClient(self._triton_url) as client, self._watch.peak(_PAUSE_SECONDS) as held:
             started = time.perf_counter()
-            answer = client.infer("face_enhance", [query], parameters=_options(case), client_timeout=_TIMEOUT_SECONDS)
-            image = answer.as_numpy("IMAGE")
+            image, report = enhance(client, photo, _options(case), _TIMEOUT_SECONDS)
             seconds = time.perf_counter() - started
-        return _timing(seconds, image, json.loads(answer.as_numpy("REPORT")[0]), held[1])
+        return _timing(seconds, image, report, held[1])
 
     def by_http(self, case: Case) -> Timing:
         """Memory is Triton's; the gateway's is in ``perf.memory``."""

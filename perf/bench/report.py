@@ -10,6 +10,7 @@ from typing import Any
 
 from limner.settings import PROJECT_ROOT
 from perf.bench.cases import FP32, HTTP, INT8, PLAIN, UPSTREAM, Case
+from perf.latency import spread
 from perf.plots import COLOURS, label, new_figure, save_svg
 
 RESULTS = PROJECT_ROOT / "perf" / "results" / "bench.json"
@@ -43,7 +44,7 @@ def row(case: Case, timings: Mapping[str, Sequence[Mapping[str, Any]]], machine:
     """Medians and spread of a case, and how many times faster than upstream each side is, where upstream ran."""
     sides = {
         name: {
-            "seconds": _spread([float(timing["seconds"]) for timing in each]),
+            "seconds": spread([float(timing["seconds"]) for timing in each]),
             "stages": _medians([timing["stages"] for timing in each]),
             "faces": each[-1]["faces"],
             "memory_mib": max(timing["memory_mib"] for timing in each),
@@ -64,11 +65,6 @@ def row(case: Case, timings: Mapping[str, Sequence[Mapping[str, Any]]], machine:
             if reference and name != UPSTREAM
         },
     }
-
-
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
-    return {name: float(f"{value:.3g}") for name, value in figures.items()}
 
 
 def _medians(stages: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -11,13 +11,12 @@ from export.checkpoint import save_checkpoint
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import model_spec
 from export.order import Order, carry_out, item_called
-from export.precision.forms import ONNX_FILE, OPENVINO_FILE
-from export.precision.openvino_ir import read_onnx, write_openvino
-from export.precision.recipes import recipes_for
+from export.precision.forms import ONNX_FILE
 from export.progress import Reporter
 from export.registry import weight_file
 from export.sources import Source
 from limner.settings import Settings
+from perf.regardless import write_int8_regardless
 
 SEED = 0
 _ORDERED = {
@@ -65,11 +64,8 @@ def _exported(models: Path, names: tuple[str, ...], precision: Literal["fp32", "
 
 
 def _quantise(folder: Path, manifest: Manifest) -> None:
-    from export.precision.int8 import quantise  # noqa: PLC0415 - NNCF takes seconds to import
-
-    spec, version = model_spec(manifest.model), folder / manifest.version
-    network = quantise(spec, read_onnx(version / ONNX_FILE), recipes_for(spec)[0])
-    write_openvino(network, version / OPENVINO_FILE)
+    version = folder / manifest.version
+    write_int8_regardless(model_spec(manifest.model), version / ONNX_FILE, version)
     files = [file | {"bytes": (version / str(file["name"])).stat().st_size} for file in manifest.files]
     changed = replace(manifest, precision="int8", precision_reason=REGARDLESS, files=files)
     (folder / MANIFEST_FILE).write_text(changed.to_json(), "utf-8")

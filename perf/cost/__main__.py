@@ -27,8 +27,9 @@ from perf.cost.flops import network_flops
 from perf.cost.measure import measure_plan, warm_up
 from perf.cost.plan import LONG, SHORT, Plan
 from perf.cost.repository import random_weights, settings_with
-from perf.cost.watch import MIB, ServerWatch, machine_core_seconds
+from perf.gateway import pid_of_triton
 from perf.machine import describe_machine
+from perf.watch import MIB, Watch, machine_core_seconds
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
@@ -73,10 +74,8 @@ def run(plan: Plan, settings: Settings) -> dict[str, Any]:
 
 def measured(plan: Plan, supervisor: Supervisor, ends: float) -> dict[str, Any]:
     """All that ``plan`` asks for, of one running server, and what was spent meanwhile, in seconds of one core."""
-    if supervisor.process is None:
-        raise SystemExit("Triton is not running")
     restarts = supervisor.restarts
-    watch = ServerWatch(supervisor.process.pid)
+    watch = Watch(pid_of_triton(supervisor))
     warm_up(supervisor.endpoint.url, plan)
     started, busy, ours = time.time(), machine_core_seconds(), watch.core_seconds()
     result: dict[str, Any] = {"warm_mib": round(watch.memory() / MIB, 1)} | {rows: [] for rows in ROWS}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import statistics
 import threading
 import time
@@ -10,14 +9,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 import tritonclient.grpc as triton
 
-from perf.cost.photos import group_photo
 from perf.cost.plan import Crowd, Photo, Plan
-from perf.cost.watch import MIB, ServerWatch
 from perf.cost.work import work_in
-from perf.models import summary
+from perf.entry import Report, enhance
+from perf.latency import spread
+from perf.photos import group_photo
+from perf.watch import MIB, Watch
 
 _ENOUGH = 5.0
 """Seconds after which a photo is not sent again."""
@@ -27,7 +26,7 @@ _TIMEOUT = 300.0
 Row = dict[str, Any]
 
 
-def measure_plan(plan: Plan, url: str, watch: ServerWatch, ends: float) -> Iterator[tuple[str, Row]]:
+def measure_plan(plan: Plan, url: str, watch: Watch, ends: float) -> Iterator[tuple[str, Row]]:
     """All points of ``plan``, each with the part of the result that it belongs to.
 
     ``skipped`` are those that were not begun by the time ``ends`` of the monotonic clock.
@@ -56,10 +55,10 @@ def measure_plan(plan: Plan, url: str, watch: ServerWatch, ends: float) -> Itera
 def warm_up(url: str, plan: Plan) -> None:
     """Send a photo that makes every network work, so that the server holds from then on what it keeps for them."""
     with triton.InferenceServerClient(url) as client:
-        enhance(client, group_photo(plan.warm_up.width, plan.warm_up.height, plan.warm_up.faces), plan.warm_up)
+        report_of(client, group_photo(plan.warm_up.width, plan.warm_up.height, plan.warm_up.faces), plan.warm_up)
 
 
-def measure_photo(client: triton.InferenceServerClient, watch: ServerWatch, photo: Photo, rounds: int) -> Row:
+def measure_photo(client: triton.InferenceServerClient, watch: Watch, photo: Photo, rounds: int) -> Row:
     """A photo by itself: a first call, which may compile the network for its shape, and up to ``rounds`` more.
 
     The first call counts only where it took so long that there are no others.
@@ -71,7 +70,7 @@ def measure_photo(client: triton.InferenceServerClient, watch: ServerWatch, phot
     with watch.peak() as held:
         while len(seconds) <= rounds and sum(seconds) < _ENOUGH:
             busy, started = watch.core_seconds(), time.perf_counter()
-            reports.append(enhance(client, encoded, photo))
+            reports.append(report_of(client, encoded, photo))
             seconds.append(time.perf_counter() - started)
             core_seconds.append(watch.core_seconds() - busy)
     counted = slice(1 if len(seconds) > 1 else 0, None)
@@ -82,15 +81,15 @@ def measure_photo(client: triton.InferenceServerClient, watch: ServerWatch, phot
         "models": models_in(reports[-1]),
         "rounds": len(seconds[counted]),
         "first_seconds": round(seconds[0], 3),
-        "seconds": summary(seconds[counted]),
-        "core_seconds": summary(core_seconds[counted]),
+        "seconds": spread(seconds[counted]),
+        "core_seconds": spread(core_seconds[counted]),
         "stages_ms": stages_in(reports[counted]),
         "before_mib": round(held[0] / MIB, 1),
         "peak_mib": round(held[1] / MIB, 1),
     }
 
 
-def measure_crowd(url: str, watch: ServerWatch, crowd: Crowd) -> Row:
+def measure_crowd(url: str, watch: Watch, crowd: Crowd) -> Row:
     """Users who each send the photo again as soon as they have it back, until all of them have been sent."""
     encoded = group_photo(crowd.photo.width, crowd.photo.height, crowd.photo.faces)
     tickets = iter(range(crowd.photos))
@@ -108,7 +107,7 @@ def measure_crowd(url: str, watch: ServerWatch, crowd: Crowd) -> Row:
             while ticket() is not None:
                 started = time.perf_counter()
                 try:
-                    report = enhance(client, encoded, crowd.photo)
+                    report = report_of(client, encoded, crowd.photo)
                 except triton.InferenceServerException as error:
                     failures.append(str(error.message()))
                 else:
@@ -129,7 +128,7 @@ def measure_crowd(url: str, watch: ServerWatch, crowd: Crowd) -> Row:
         "sent": crowd.photos,
         "done": len(seconds),
         "failures": failures,
-        "latency_seconds": summary(seconds) if seconds else {},
+        "latency_seconds": spread(seconds) if seconds else {},
         "photos_per_hour": round(len(seconds) / wall * 3600, 1),
         "core_seconds_per_photo": round(spent / max(1, len(seconds)), 3),
         "before_mib": round(held[0] / MIB, 1),
@@ -137,13 +136,9 @@ def measure_crowd(url: str, watch: ServerWatch, crowd: Crowd) -> Row:
     }
 
 
-def enhance(client: triton.InferenceServerClient, encoded: bytes, photo: Photo) -> Mapping[str, Any]:
-    """The report of one call of ``face_enhance``."""
-    query = triton.InferInput("IMAGE", [len(encoded)], "UINT8")
-    query.set_data_from_numpy(np.frombuffer(encoded, np.uint8))
-    answer = client.infer("face_enhance", [query], parameters=photo.parameters, client_timeout=_TIMEOUT)
-    report: Mapping[str, Any] = json.loads(answer.as_numpy("REPORT")[0])
-    return report
+def report_of(client: triton.InferenceServerClient, encoded: bytes, photo: Photo) -> Report:
+    """The report of one call."""
+    return enhance(client, encoded, photo.parameters, _TIMEOUT)[1]
 
 
 def described(photo: Photo) -> str:

@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from limner.settings import PROJECT_ROOT, Settings
-from perf.gateway_load import GOAL_SECONDS, Gateway, redis_server
+from perf.gateway import Gateway, redis_server
+from perf.gateway_load import GOAL_SECONDS
 from perf.http_load.mix import BACKGROUNDS, DELETED, LISTENERS, LOOKS, MIX
 from perf.http_load.page import markdown
 from perf.http_load.plot import save_plot

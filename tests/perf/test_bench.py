@@ -21,8 +21,11 @@ from perf.bench.report import markdown, plot, row
 from perf.bench.timing import Timing
 from perf.bench.upstream import Upstream
 from perf.bench.weights import checkpoints_in
-from perf.cost.watch import ServerWatch
+from perf.concurrency.networks import computed
+from perf.gateway import pid_of_triton
+from perf.grids import grid_of
 from perf.machine import describe_machine
+from perf.watch import Watch
 from serving.supervisor import Supervisor
 
 pytestmark = pytest.mark.timeout(300)
@@ -47,29 +50,17 @@ def test_a_photo_costs_no_more_network_than_its_tiles(
     supervisor: Supervisor, models_dir: Path, width: int, height: int, tiles: int, most: float
 ) -> None:
     """Calls of the network, and pixels that it computes for each of the photo's."""
-    from perf.grids import grid_of
-
     assert models_dir.is_dir()
     grid = grid_of(height, width)
     assert grid.count(height, width) == tiles
     assert grid.computed(height, width) <= most * width * height
     if width * height > 40_000:
         return  # that the step cuts so is seen on small ones
-    process = supervisor.process
-    assert process is not None
-    limner = Limner(supervisor.endpoint.url, "", ServerWatch(process.pid))
+    limner = Limner(supervisor.endpoint.url, "", Watch(pid_of_triton(supervisor)))
     with triton.InferenceServerClient(supervisor.endpoint.url) as client:
-        before = calls(client)
+        before = computed(client, X4).calls
         limner.by_grpc(Case("a photo", width, height, 0, X4, 1, (INT8,)))
-        after = calls(client)
-    assert {name: after[name] - before[name] for name in after} == {"realesrgan_x4": tiles, "decode_image": 1}
-
-
-def calls(client: triton.InferenceServerClient) -> dict[str, int]:
-    statistics = {
-        name: client.get_inference_statistics(name).model_stats[0] for name in ("realesrgan_x4", "decode_image")
-    }
-    return {name: int(told.inference_stats.success.count) for name, told in statistics.items()}
+        assert computed(client, X4).calls - before == tiles  # canaries do not call it
 
 
 def test_upstream_runs_its_own_pipeline(models_dir: Path, tmp_path: Path) -> None:
@@ -130,9 +121,7 @@ def test_sides_take_turns_and_the_first_run_of_upstream_counts() -> None:
 
 
 def test_a_gateway_that_refuses_ends_the_bench(supervisor: Supervisor) -> None:
-    process = supervisor.process
-    assert process is not None
-    limner = Limner("", "http://127.0.0.1:1", ServerWatch(process.pid))
+    limner = Limner("", "http://127.0.0.1:1", Watch(pid_of_triton(supervisor)))
     with pytest.raises(httpx.ConnectError):
         limner.by_http(SHORT[0])
 

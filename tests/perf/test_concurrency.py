@@ -13,13 +13,15 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
-from perf.concurrency import BY_LANCZOS, BY_NETWORK, SCALE, goals, markdown
-from perf.fair_figures import one_after_the_other, slowest_to_mean
-from perf.fair_gateway import WatchedGateway
-from perf.fair_networks import InProcess, computed, seconds_alone, work_of
-from perf.fair_photo import multipart, portrait
-from perf.fair_tasks import Outcome, carry_out, kept_at_work, together
+from perf.concurrency.__main__ import BY_LANCZOS, BY_NETWORK, SCALE, goals, markdown
+from perf.concurrency.networks import InProcess, computed, seconds_alone, work_of
+from perf.concurrency.tasks import Outcome, carry_out, kept_at_work, together
+from perf.forms import multipart
+from perf.gateway import Gateway, pid_of_triton
+from perf.goals import one_after_the_other, slowest_to_mean
 from perf.grids import declared, grid_of
+from perf.photos import portrait
+from perf.watch import MIB, Watch
 from serving.supervisor import Supervisor
 
 pytestmark = pytest.mark.timeout(120)
@@ -39,8 +41,8 @@ CANCELLED_SECONDS = 1.0
 
 
 @pytest.fixture(scope="module")
-def gateway(supervisor: Supervisor) -> Iterator[WatchedGateway]:
-    with WatchedGateway(supervisor) as running:
+def gateway(supervisor: Supervisor) -> Iterator[Gateway]:
+    with Gateway(supervisor.endpoint.url, None) as running:
         yield running
 
 
@@ -55,7 +57,7 @@ def tiles_counted(client: triton.InferenceServerClient) -> int:
 
 
 def test_ten_tasks_at_once_ask_for_their_tiles_and_no_more(
-    gateway: WatchedGateway, triton_client: triton.InferenceServerClient, models_dir: Path
+    gateway: Gateway, triton_client: triton.InferenceServerClient, models_dir: Path
 ) -> None:
     work = work_of(portrait(*SMALL), SCALE, models_dir)
     assert len(work.tiles) > 1
@@ -70,7 +72,7 @@ def test_ten_tasks_at_once_ask_for_their_tiles_and_no_more(
 
 
 def test_tiny_photo_does_not_wait_for_all_tiles_of_a_large_one(
-    gateway: WatchedGateway, triton_client: triton.InferenceServerClient, models_dir: Path
+    gateway: Gateway, triton_client: triton.InferenceServerClient, models_dir: Path
 ) -> None:
     """Photos share the network tile by tile: only so many tiles of one photo are ahead of another's."""
     large, tiny = (multipart(portrait(*size), BY_NETWORK) for size in (LARGE, TINY))
@@ -126,7 +128,7 @@ def query_of(photo: bytes) -> triton.InferInput:
 
 
 def test_clients_kept_at_work_hand_in_one_after_the_other(
-    gateway: WatchedGateway, triton_client: triton.InferenceServerClient
+    gateway: Gateway, triton_client: triton.InferenceServerClient
 ) -> None:
     before = tiles_done(triton_client)
     clients = asyncio.run(kept_at_work(gateway.url, multipart(portrait(*TINY), BY_NETWORK), tasks=2, each=2))
@@ -158,22 +160,27 @@ def test_tiles_are_cut_as_the_step_cuts_them(models_dir: Path) -> None:
 @pytest.mark.parametrize(
     ("url", "status"), [("http://127.0.0.1:1", "broken: ConnectionRefusedError"), ("", "refused with 415")]
 )
-def test_what_goes_wrong_is_a_lost_task(gateway: WatchedGateway, url: str, status: str) -> None:
+def test_what_goes_wrong_is_a_lost_task(gateway: Gateway, url: str, status: str) -> None:
     outcome = asyncio.run(carry_out(url or gateway.url, multipart(b"this is no photo", BY_NETWORK)))
     assert (outcome.status, outcome.is_lost) == (status, True)
 
 
-def test_task_whose_photo_is_broken_is_lost(gateway: WatchedGateway) -> None:
+def test_task_whose_photo_is_broken_is_lost(gateway: Gateway) -> None:
     photo = portrait(*SMALL)
     outcome = asyncio.run(carry_out(gateway.url, multipart(photo[: len(photo) // 2], BY_NETWORK)))
     assert (outcome.status, outcome.size, outcome.is_lost) == ("failed", None, True)
 
 
-def test_memory_is_that_of_all_processes(gateway: WatchedGateway) -> None:
-    with gateway.watched() as seen:
-        time.sleep(1.2)
-    assert len(seen) >= 2
-    assert min(seen) > 200 * 2**20  # Triton and its stubs, with networks and numpy
+def test_memory_is_that_of_all_processes(gateway: Gateway, supervisor: Supervisor) -> None:
+    with Watch(gateway.pid, pid_of_triton(supervisor)).peak(0.1) as held:
+        time.sleep(0.3)
+    assert held[1] >= held[0] > 200 * MIB  # Triton and its stubs, with networks and numpy
+    with Watch(os.getpid()).peak(0.05) as held:
+        block = bytearray(64 * MIB)
+        block[:] = b"\x01" * len(block)
+        time.sleep(0.2)
+        del block
+    assert held[1] - held[0] > 48 * MIB
 
 
 def test_tasks_in_turn_are_the_bound_of_fairness() -> None:

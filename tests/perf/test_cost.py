@@ -16,10 +16,10 @@ from limner.catalog import CATALOG_FILE, Catalog
 from perf.cost.__main__ import measured
 from perf.cost.capacity import STAGES, CostModel, photos_per_hour, replicas
 from perf.cost.model import OutOfRange, fit
-from perf.cost.photos import group_photo, places_of
 from perf.cost.plan import LONG, SHORT
 from perf.cost.repository import random_weights, settings_with
 from perf.cost.work import FACES, NETWORK, OUTPUT, PHOTO, QUANTITIES, expected_work, grid_of
+from perf.photos import group_photo, places_of
 from serving.supervisor import Supervisor
 from tests.perf.cost_samples import PRICES, STAGE_MS, cost, result, works
 

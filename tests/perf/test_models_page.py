@@ -11,7 +11,8 @@ from export.architectures import ARCHITECTURES
 from export.models import MODELS
 from export.order import every_network
 from perf import models_page
-from perf.models import REFUSED, RESULTS, summary, taking_turns
+from perf.latency import spread
+from perf.models import REFUSED, RESULTS, taking_turns
 
 MACHINE = {
     "cpu": "A CPU",
@@ -115,7 +116,7 @@ def test_sides_take_turns_after_a_warm_up() -> None:
     seconds = dict(taking_turns({"upstream": side("upstream"), "fp32": side("fp32")}, rounds=2))
     assert called == ["upstream", "fp32"] * 3
     assert seconds == {"upstream": [3.0, 5.0], "fp32": [4.0, 6.0]}
-    assert summary([1.23456, 0.00123456, 2000.4]) == {"median": 1.23, "min": 0.00123, "max": 2000.0}
+    assert spread([1.23456, 0.00123456, 2000.4]) == {"median": 1.23, "min": 0.00123, "max": 2000.0}
 
 
 def test_upstream_has_a_module_for_every_network() -> None:

@@ -16,8 +16,9 @@ from tritonclient.grpc import model_config_pb2
 from gateway.app import create_app
 from gateway.server import build_server
 from limner.settings import PROJECT_ROOT, Settings
-from perf.fair_photo import multipart, portrait
+from perf.forms import multipart
 from perf.overhead import difference, goals, markdown, measure, taking_turns
+from perf.photos import portrait
 from tests.perf.relay import Passed, relay
 
 pytestmark = pytest.mark.timeout(120)

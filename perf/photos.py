@@ -1,4 +1,4 @@
-"""Photos of any size with a given number of faces."""
+"""Photos of any size, of NASA's public-domain portrait of Eileen Collins: one, or a given number of faces."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _FACE = (slice(0, 250), slice(100, 350))
 _BACKDROP = (slice(300, 512), slice(0, 512))
 """Where NASA's portrait shows a face, and where it shows none."""
 
+_HEAD_AND_SHOULDERS = (70, 0, 380, 400)
 QUALITY = 90
 
 
@@ -37,3 +38,11 @@ def places_of(width: int, height: int, faces: int) -> tuple[int, int]:
     """How many columns the portraits stand in, and their side in pixels: as large as fit."""
     sizes = ((columns, min(width // columns, height // math.ceil(faces / columns))) for columns in range(1, faces + 1))
     return max(sizes, key=lambda size: size[1], default=(1, min(width, height)))
+
+
+def portrait(width: int, height: int) -> bytes:
+    """One face, as a JPEG of ``width`` by ``height`` pixels."""
+    encoded = io.BytesIO()
+    picture = Image.fromarray(data.astronaut()).crop(_HEAD_AND_SHOULDERS)  # type: ignore[no-untyped-call]
+    picture.resize((width, height), Image.Resampling.LANCZOS).save(encoded, "JPEG", quality=QUALITY)
+    return encoded.getvalue()

@@ -8,12 +8,6 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 
-def spread(values: Sequence[float]) -> dict[str, float]:
-    """Median, smallest and largest, to four digits."""
-    figures = {"median": statistics.median(values), "min": min(values), "max": max(values)}
-    return {name: float(f"{value:.4g}") for name, value in figures.items()}
-
-
 def slowest_to_mean(seconds: Sequence[float]) -> float:
     """How much longer than on average the slowest of equal tasks took; 1 where all took the same."""
     return max(seconds) / statistics.mean(seconds)

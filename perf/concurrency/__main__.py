@@ -25,12 +25,15 @@ from typing import Any
 import tritonclient.grpc as triton
 
 from limner.settings import PROJECT_ROOT, Settings
-from perf.fair_figures import Goal, goals_table, one_after_the_other, slowest_to_mean, spread
-from perf.fair_gateway import WatchedGateway, tidy_when_terminated
-from perf.fair_networks import InProcess, Work, computed, seconds_alone, work_of
-from perf.fair_photo import multipart, portrait
-from perf.fair_tasks import Form, Outcome, kept_at_work, together
+from perf.concurrency.networks import InProcess, Work, computed, seconds_alone, work_of
+from perf.concurrency.tasks import Form, Outcome, kept_at_work, together
+from perf.forms import multipart
+from perf.gateway import Gateway, pid_of_triton, tidy_when_terminated
+from perf.goals import Goal, goals_table, one_after_the_other, slowest_to_mean
+from perf.latency import spread
 from perf.machine import describe_machine
+from perf.photos import portrait
+from perf.watch import MIB, Watch
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 
@@ -61,13 +64,13 @@ def main() -> None:
     with (
         Supervisor(Settings(), Endpoint(free_port(), free_port(), open_apis=True)) as supervisor,
         triton.InferenceServerClient(supervisor.endpoint.url) as client,
-        WatchedGateway(supervisor) as gateway,
+        Gateway(supervisor.endpoint.url, None) as gateway,
     ):
         small = Measurement(gateway, client, (width, height), wanted.tasks)
         result = {"machine": describe_machine(), **small.run(wanted.rounds, wanted.each)}
-        idle = gateway.pss()
+        watch = Watch(gateway.pid, pid_of_triton(supervisor))
         result["memory"] = [
-            memory(gateway, idle, options, tasks)
+            memory(gateway, watch, options, tasks)
             for options, tasks in ((BY_LANCZOS, wanted.tasks), (BY_NETWORK, wanted.large))
             if tasks
         ]
@@ -81,7 +84,7 @@ class Measurement:
     """Equal photos of ``size`` (width, height in pixels), ``tasks`` at once."""
 
     def __init__(
-        self, gateway: WatchedGateway, client: triton.InferenceServerClient, size: tuple[int, int], tasks: int
+        self, gateway: Gateway, client: triton.InferenceServerClient, size: tuple[int, int], tasks: int
     ) -> None:
         self._gateway, self._client, self._size, self._tasks = gateway, client, size, tasks
         models, photo = Settings().models_dir, portrait(*size)
@@ -142,10 +145,10 @@ class Measurement:
         }
 
 
-def memory(gateway: WatchedGateway, idle: int, options: dict[str, str], tasks: int) -> dict[str, Any]:
-    """Peak of all processes while ``tasks`` 1-Mpx photos are at work; ``idle`` bytes before."""
+def memory(gateway: Gateway, watch: Watch, options: dict[str, str], tasks: int) -> dict[str, Any]:
+    """Peak of all processes while ``tasks`` 1-Mpx photos are at work."""
     form = multipart(portrait(LARGE_SIDE, LARGE_SIDE), options)
-    with gateway.watched() as seen:
+    with watch.peak() as held:
         outcomes = asyncio.run(together(gateway.url, form, tasks))
     return {
         "photo": f"{LARGE_SIDE}x{LARGE_SIDE} JPEG, x{SCALE}",
@@ -153,9 +156,9 @@ def memory(gateway: WatchedGateway, idle: int, options: dict[str, str], tasks: i
         "tasks": tasks,
         "lost": sum(outcome.is_lost for outcome in outcomes),
         "seconds": round(max(outcome.seconds for outcome in outcomes), 1),
-        "idle_mib": round(idle / 2**20),
-        "peak_mib": round(max(seen) / 2**20),
-        "peak_bytes": max(seen),
+        "idle_mib": round(held[0] / MIB),
+        "peak_mib": round(held[1] / MIB),
+        "peak_bytes": held[1],
     }
 
 

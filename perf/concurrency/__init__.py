@@ -1,0 +1,1 @@
+"""Ten tasks at once, against the networks alone: ``python -m perf.concurrency``."""
