@@ -43,12 +43,14 @@ lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy limner cli ensemble export gateway serving backends perf
+	$(BIN)/clang-format --dry-run -Werror kernels/rrdb/*.cc kernels/rrdb/*.h
 	$(BIN)/python -m gateway.web.build --then check
 	@for model in model_repository/*/1/model.py backends/*/model.py; do $(BIN)/mypy --no-error-summary $$model || exit 1; done
 
 format: $(VENV)/.test
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i kernels/rrdb/*.cc kernels/rrdb/*.h
 	$(BIN)/python -m gateway.web.build --then format
 
 # Upstream's own packages, in an environment of their own: the oracle of the tests.

@@ -1,4 +1,4 @@
-"""Triton Python-based backends ``openvino`` and ``onnxruntime``, for hosts that lack the native ones.
+"""Triton Python-based backends: ``openvino`` and ``onnxruntime`` for hosts without the native ones, and ``winograd``.
 
 ``NAME/model.py`` is what Triton loads. The modules beside it know Triton's configuration and batches but no runtime;
 ``NAME/keys.py`` reads the runtime's configuration keys and ``NAME/network.py`` runs the model file.

@@ -1,4 +1,4 @@
-"""What the two backends' ``TritonPythonModel`` have in common."""
+"""What the backends' ``TritonPythonModel`` have in common."""
 
 from __future__ import annotations
 

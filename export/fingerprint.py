@@ -13,6 +13,7 @@ from export.models import OPSET, ModelSpec
 from export.precisions import Precision
 from export.sources import Source
 from limner import __version__
+from limner.settings import PROJECT_ROOT
 
 _HERE = Path(__file__).parent
 _SHARED_SOURCES = ("float_graph.py", "onnx_export.py", "parity.py", "precision/forms.py", "precision/value_names.py")
@@ -31,16 +32,25 @@ _PRECISION_SOURCES: dict[Precision, tuple[str, ...]] = {
 }
 """In ``export/precision/``: what decides on the bytes of each form."""
 
+_WINOGRAD_SOURCES = ("export/winograd/*.py", "kernels/rrdb/*.cc", "kernels/rrdb/*.h")
+"""From the project's root."""
+
 _PLAN_SOURCES = ("precision/tensorrt.py", "tensorrt_profiles.py")
 _TENSORRT = ("tensorrt", "tensorrt-cu12", "tensorrt-cu13")
 
 TOOLS = ("torch", "onnx", "onnxscript", "openvino", "nncf", "scikit-image", "opencv-python-headless")
 
+_COMPILER = ("ziglang",)
+"""Told in the manifest; another version of it leaves exports as they are."""
 
-def fingerprint(spec: ModelSpec, source: Source, precision: Precision, *, plan: bool = False) -> str:
+
+def fingerprint(
+    spec: ModelSpec, source: Source, precision: Precision, *, plan: bool = False, winograd: bool = False
+) -> str:
     """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch.
 
-    With a ``plan``, over the installed TensorRT as well, which must be that of the server.
+    With a ``plan``, over the installed TensorRT as well, which must be that of the server. With ``winograd``, over
+    Limner's own kernel as well, where it runs the network in this precision.
     """
     parts = {
         "weights": source.identity,
@@ -54,12 +64,16 @@ def fingerprint(spec: ModelSpec, source: Source, precision: Precision, *, plan: 
     }
     if plan:
         parts["plan"] = [_digest(_HERE / name for name in _PLAN_SOURCES), *_installed(_TENSORRT).items()]
+    if winograd and precision == "int8" and ARCHITECTURES[source.architecture].winograd:
+        parts["winograd"] = _digest(
+            file for pattern in _WINOGRAD_SOURCES for file in sorted(PROJECT_ROOT.glob(pattern))
+        )
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
 def tool_versions() -> dict[str, str]:
     """Versions of what takes part in an export, as far as it is installed. Imports none of it."""
-    return {"limner": __version__, **_installed(TOOLS)}
+    return {"limner": __version__, **_installed((*TOOLS, *_COMPILER))}
 
 
 def tools_unchanged(recorded: dict[str, str]) -> bool:

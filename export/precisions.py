@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
+from limner.cpu import CPU_INFO, cpu_flags, winograd_obstacle
 from limner.errors import SettingsError
 from limner.settings import Settings
 
@@ -16,14 +17,9 @@ Profile = Literal["cpu", "gpu", "tensorrt"]
 _INT8_INSTRUCTIONS = frozenset({"avx512_vnni", "avx_vnni", "amx_int8"})
 
 
-def runs_int8_fast(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+def runs_int8_fast(cpuinfo: Path = CPU_INFO) -> bool:
     """Whether this CPU multiplies 8-bit numbers faster than floats: VNNI or AMX."""
-    try:
-        lines = cpuinfo.read_text("utf-8").splitlines()
-    except OSError:
-        return False
-    flags = next((line.partition(":")[2].split() for line in lines if line.startswith("flags")), [])
-    return not _INT8_INSTRUCTIONS.isdisjoint(flags)
+    return not _INT8_INSTRUCTIONS.isdisjoint(cpu_flags(cpuinfo))
 
 
 @dataclass(frozen=True)
@@ -35,12 +31,14 @@ class Aim:
         precision: what is tried; the quality gate may still fall back to FP32.
         reason: one sentence where it is not the obvious consequence of ``requested``.
         plan: whether a TensorRT plan is built for the GPU of this machine too.
+        no_winograd: why INT8 is not made for Limner's own kernel too, in networks that it runs; None: it is.
     """
 
     requested: Requested
     precision: Precision
     reason: str | None = None
     plan: bool = False
+    no_winograd: str | None = "It was not asked for."
 
 
 def aim_at(requested: Requested, offered: tuple[Precision, ...], profile: Profile, *, int8_is_fast: bool) -> Aim:
@@ -64,6 +62,8 @@ def aim_at(requested: Requested, offered: tuple[Precision, ...], profile: Profil
 def aim_of(settings: Settings, offered: tuple[Precision, ...]) -> Aim:
     """What the settings mean for a model on this machine."""
     aim = aim_at(settings.precision, offered, settings.profile, int8_is_fast=runs_int8_fast())
+    if aim.precision == "int8":
+        return replace(aim, no_winograd=winograd_obstacle(cpu_flags()))
     return replace(aim, plan=settings.profile == "tensorrt")
 
 

@@ -132,7 +132,8 @@ def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, setti
     if source is None:
         return False
     aim = aim_of(settings, spec.precisions)
-    return fingerprint(spec, source, aim.precision, plan=aim.plan) == manifest.fingerprint
+    current = fingerprint(spec, source, aim.precision, plan=aim.plan, winograd=aim.no_winograd is None)
+    return current == manifest.fingerprint
 
 
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from export.architectures import ARCHITECTURES
 from export.fingerprint import fingerprint, tool_versions
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import OPSET, ModelSpec, model_spec
@@ -60,6 +61,10 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
     try:
         versioned.mkdir()
         forms = write_forms(spec, graph.model, aim.precision, versioned)
+        if aim.precision == "int8" and ARCHITECTURES[graph.source.architecture].winograd:
+            from export.winograd.form import add_winograd  # noqa: PLC0415
+
+            forms = add_winograd(spec, graph.model, forms, versioned, aim.no_winograd)
         if aim.plan:
             write_plan(spec, versioned)
         manifest = Manifest(
@@ -80,7 +85,7 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
             quality=list(forms.quality),
             tools=tool_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            fingerprint=fingerprint(spec, graph.source, aim.precision, plan=aim.plan),
+            fingerprint=fingerprint(spec, graph.source, aim.precision, plan=aim.plan, winograd=aim.no_winograd is None),
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
     except OSError as error:

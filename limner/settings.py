@@ -75,6 +75,10 @@ class Settings(BaseSettings):
     precision: Literal["auto", "fp32", "int8", "fp16"] = Field(
         "auto", description="Precision of exported models; `auto` takes the fastest that passes its quality gate."
     )
+    winograd: Literal["auto", "off"] = Field(
+        "auto",
+        description="Limner's own INT8 kernel for Real-ESRGAN: `auto` serves with it on CPUs where it is the fastest.",
+    )
     data: Path = Field(
         PROJECT_ROOT / ".limner", description="Folder for downloaded weights, exported models and Triton's run files."
     )

@@ -32,13 +32,16 @@ from limner.settings import PROJECT_ROOT, Settings
 from perf.latency import spread
 from perf.machine import describe_machine
 from perf.regardless import write_int8_regardless
-from perf.served import ServedModel
+from perf.served import ServedModel, served_file
 from perf.upstream import upstream_of
 
 RESULTS = PROJECT_ROOT / "perf" / "results" / "models.json"
 THREADS = 2
 REFUSED = "int8_refused"
 """The side that is INT8 of random weights which did not pass the gate."""
+
+OPENVINO = "openvino"
+"""The same in OpenVINO, where Limner's own kernel is what is served."""
 
 _SWINIR_SIDE = 64
 _SEED = 0
@@ -64,7 +67,7 @@ def main() -> None:
             if manifest is None:
                 continue
             models = arguments.models or Path(folder)
-            row = describe(manifest) | {"rounds": arguments.rounds, "machine": machine}
+            row = describe(manifest, models / item.spec.name) | {"rounds": arguments.rounds, "machine": machine}
             row |= measure(manifest, models / item.spec.name, arguments.rounds, Path(folder))
         rows[manifest.variant] = row
         sys.stdout.write(json.dumps(row["seconds"]) + "\n")
@@ -89,11 +92,14 @@ def _exported(item: Item, models: Path | None, folder: Path) -> Manifest | None:
     return found
 
 
-def describe(manifest: Manifest) -> dict[str, Any]:
+def describe(manifest: Manifest, exported: Path) -> dict[str, Any]:
     """What the manifest holds for a row: names, precision, size of what is served, errors, the gate's figures."""
     source = Source.from_manifest(manifest.source)
-    served = [file for file in manifest.files if str(file["name"]).endswith((".xml", ".bin"))]
-    quality = manifest.quality[-1] if manifest.quality else {}
+    file = served_file(manifest.model, exported / manifest.version)
+    endings = (".xml", ".bin") if file == OPENVINO_FILE else (".rrdb", ".so")
+    served = [file for file in manifest.files if str(file["name"]).endswith(endings)]
+    judged = [entry for entry in manifest.quality if entry.get("file", OPENVINO_FILE) == file]
+    quality: Any = judged[-1] if judged else {}
     return {
         "model": manifest.model,
         "network": manifest.variant,
@@ -117,8 +123,12 @@ def measure(manifest: Manifest, exported: Path, rounds: int, folder: Path) -> di
     fp32 = ServedModel(spec.name, exported, manifest.version, ONNX_FILE)
     sides: dict[str, Callable[[], float]] = {"upstream": upstream.seconds, "fp32": lambda: fp32.seconds(inputs)}
     if manifest.precision != "fp32":
-        served = ServedModel(spec.name, exported, manifest.version, OPENVINO_FILE)
+        file = served_file(spec.name, exported / manifest.version)
+        served = ServedModel(spec.name, exported, manifest.version, file)
         sides[manifest.precision] = lambda: served.seconds(inputs)
+        if file != OPENVINO_FILE:
+            other = ServedModel(spec.name, exported, manifest.version, OPENVINO_FILE)
+            sides[OPENVINO] = lambda: other.seconds(inputs)
     elif source.kind == "seeded" and manifest.quality:
         refused = refused_int8(spec, exported / manifest.version / ONNX_FILE, folder / "refused")
         sides[REFUSED] = lambda: refused.seconds(inputs)

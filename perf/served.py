@@ -9,18 +9,33 @@ from pathlib import Path
 from google.protobuf import json_format, text_format
 from tritonclient.grpc import model_config_pb2
 
+from backends.batching import Network
 from backends.dtypes import Arrays
 from backends.model_config import read_model_config
 from backends.openvino.keys import read_keys
 from backends.openvino.network import OpenVinoNetwork
-from limner.settings import PROJECT_ROOT
+from backends.winograd.keys import read_threads
+from backends.winograd.network import WinogradNetwork
+from export.precision.forms import OPENVINO_FILE
+from limner.rrdb import WEIGHTS_FILE
+from limner.settings import PROJECT_ROOT, Settings
+from serving.winograd import WINOGRAD_CONFIG, can_use_winograd, wants_winograd
+
+
+def served_file(name: str, version: Path) -> str:
+    """Which file of an exported version folder Triton's CPU profile runs on this machine."""
+    model = PROJECT_ROOT / "model_repository" / name
+    own = wants_winograd(Settings(profile="cpu")) and can_use_winograd(model, [version])
+    return WEIGHTS_FILE if own else OPENVINO_FILE
 
 
 class ServedModel:
-    """``file`` of the exported model in ``folder``, compiled with what ``configs/cpu.pbtxt`` of the model says."""
+    """``file`` of the exported model in ``folder``, run with what the model's configuration for CPUs says."""
 
     def __init__(self, name: str, folder: Path, version: str, file: str) -> None:
-        text = (PROJECT_ROOT / "model_repository" / name / "configs" / "cpu.pbtxt").read_text("utf-8")
+        own = file == WEIGHTS_FILE
+        configuration = f"{WINOGRAD_CONFIG if own else 'cpu'}.pbtxt"
+        text = (PROJECT_ROOT / "model_repository" / name / "configs" / configuration).read_text("utf-8")
         declared = text_format.Parse(text, model_config_pb2.ModelConfig())
         declared.default_model_filename = file
         arguments = {
@@ -31,7 +46,9 @@ class ServedModel:
             "model_instance_device_id": "0",
         }
         config = read_model_config(arguments, file)
-        self._network = OpenVinoNetwork(config, read_keys(config))
+        self._network: Network = (
+            WinogradNetwork(config, read_threads(config)) if own else OpenVinoNetwork(config, read_keys(config))
+        )
 
     def infer(self, inputs: Arrays) -> Arrays:
         """One call with one batch."""

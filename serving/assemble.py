@@ -14,6 +14,7 @@ from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import ServingError
 from limner.settings import PROJECT_ROOT
 from serving.locate import TritonInstallation
+from serving.winograd import WINOGRAD_CONFIG, can_use_winograd
 
 MODEL_REPOSITORY = PROJECT_ROOT / "model_repository"
 BACKENDS = PROJECT_ROOT / "backends"
@@ -47,7 +48,9 @@ class RuntimeFolder:
         shutil.rmtree(self.root, ignore_errors=True)
 
 
-def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, profile: str) -> RuntimeFolder:
+def assemble(
+    run_dir: Path, installation: TritonInstallation, exported: Path, profile: str, *, winograd: bool = False
+) -> RuntimeFolder:
     """Make a runtime folder below ``run_dir``.
 
     Python models and the ensemble are always in it; a network is where it was exported. Files of models are linked.
@@ -57,6 +60,7 @@ def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, pr
         installation: the embedded server.
         exported: folder that ``limner export`` filled.
         profile: which ``configs/<profile>.pbtxt`` every network must have.
+        winograd: whether Limner's own kernel serves the networks that were exported for it.
 
     Raises:
         ServingError: a network has no configuration for the profile.
@@ -76,6 +80,8 @@ def assemble(run_dir: Path, installation: TritonInstallation, exported: Path, pr
             if model.name in served:
                 _require_profile(model, profile)
                 _link_model(model, exported / model.name, folder.models / model.name)
+                if winograd and can_use_winograd(model, _versions(exported / model.name)):
+                    _replace_config(model, folder.models / model.name, profile, WINOGRAD_CONFIG)
         elif (model / "config.pbtxt").is_file():
             _link_model(model, model, folder.models / model.name)
     if (exported / CATALOG_FILE).is_file():
@@ -104,7 +110,8 @@ def _is_network(model: Path) -> bool:
 
 def _require_profile(model: Path, profile: str) -> None:
     if not (model / "configs" / f"{profile}.pbtxt").is_file():
-        profiles = ", ".join(sorted(path.stem for path in (model / "configs").glob("*.pbtxt")))
+        there = {path.stem for path in (model / "configs").glob("*.pbtxt")}
+        profiles = ", ".join(sorted(there - {WINOGRAD_CONFIG}))
         raise ServingError(
             f"The model {model.name} has no configuration for LIMNER_PROFILE={profile}. Available: {profiles}."
         )
@@ -116,11 +123,22 @@ def _link_model(definition: Path, versions: Path, target: Path) -> None:
     for name in ("config.pbtxt", "configs"):
         if (definition / name).exists():
             (target / name).symlink_to(definition / name)
-    numbered = [path for path in _subfolders(versions) if path.name.isdigit()]
+    numbered = _versions(versions)
     for version in numbered:
         (target / version.name).symlink_to(version)
     if not numbered:  # an ensemble has no files, but Triton wants a version folder
         (target / "1").mkdir()
+
+
+def _replace_config(definition: Path, target: Path, profile: str, chosen: str) -> None:
+    """Have ``configs/<chosen>.pbtxt`` stand in for that of ``profile``, the only one that this server asks for."""
+    (target / "configs").unlink()
+    (target / "configs").mkdir()
+    (target / "configs" / f"{profile}.pbtxt").symlink_to(definition / "configs" / f"{chosen}.pbtxt")
+
+
+def _versions(model: Path) -> list[Path]:
+    return [path for path in _subfolders(model) if path.name.isdigit()]
 
 
 def _remove_stale(run_dir: Path) -> None:

@@ -21,6 +21,7 @@ from serving.canary import CanaryFailed, check_tensors, is_ready, send_canary
 from serving.gpu_packages import check_profile
 from serving.locate import locate_triton
 from serving.process import Endpoint, TritonProcess, is_living_stub
+from serving.winograd import wants_winograd
 
 logger = logging.getLogger(__name__)
 
@@ -88,7 +89,13 @@ class Supervisor:
         try:
             check_profile(self._settings.profile)
             installation = locate_triton()
-            folder = assemble(self._settings.run_dir, installation, self._settings.models_dir, self._settings.profile)
+            folder = assemble(
+                self._settings.run_dir,
+                installation,
+                self._settings.models_dir,
+                self._settings.profile,
+                winograd=wants_winograd(self._settings),
+            )
 
             def launch() -> TritonProcess:
                 return TritonProcess(installation, folder, self.endpoint, self._settings.profile)

@@ -64,12 +64,14 @@ class PublishedGraph(Protocol):
 class Registered:
     """``module`` offers the functions; it and ``parts`` are the sources whose change makes an export out of date.
 
-    ``published_onnx``: it offers those of :class:`PublishedGraph` instead of :class:`Architecture`.
+    ``published_onnx``: it offers those of :class:`PublishedGraph` instead of :class:`Architecture`. ``winograd``: in
+    INT8, Limner's own kernel runs it where the CPU allows.
     """
 
     module: str
     parts: tuple[str, ...] = ("common",)
     published_onnx: bool = False
+    winograd: bool = False
 
 
 ARCHITECTURES: dict[str, Registered] = {
@@ -82,7 +84,7 @@ ARCHITECTURES: dict[str, Registered] = {
     "restoreformer": Registered("restoreformer", ("common", "vqgan", "face_graph")),
     "retinaface_mobilenet": Registered("retinaface", ("common", "retinaface_graph")),
     "retinaface_resnet50": Registered("retinaface_resnet50", ("common", "retinaface", "retinaface_graph")),
-    "rrdbnet": Registered("rrdbnet", ("common", "image_graph")),
+    "rrdbnet": Registered("rrdbnet", ("common", "image_graph"), winograd=True),
     "sface_onnx": Registered("sface", ("sface_seeded",), published_onnx=True),
     "srvggnet": Registered("srvggnet", ("common", "image_graph")),
     "swinir": Registered("swinir", ("common", "windows", "image_graph")),

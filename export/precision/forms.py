@@ -3,18 +3,23 @@
 model.onnx              every precision: FP32, or FP16; read by the backend ``onnxruntime``
 model.xml, model.bin    ``fp32`` and ``int8``: read by the backend ``openvino``
 model.plan              where it was asked for, by ``export.precision.tensorrt``
+model.rrdb, librrdb.so  ``int8`` of an RRDBNet, by ``export.winograd.form``
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import onnx
 
 from export.models import ModelSpec
 from export.precision.value_names import named_by_content
 from export.precisions import Precision
+
+if TYPE_CHECKING:
+    from export.precision.gate import Outputs
 
 ONNX_FILE = "model.onnx"
 OPENVINO_FILE = "model.xml"
@@ -29,11 +34,13 @@ class Forms:
         precision: that of the form which was asked for.
         quality: what the gate measured against FP32, one entry for each recipe tried, the last one deciding.
         reason: why it is not the precision that was wanted; None where it is.
+        references: where ``int8`` was wanted, what FP32 gives on the pictures to judge by, for further forms.
     """
 
     precision: Precision
     quality: tuple[dict[str, object], ...] = ()
     reason: str | None = None
+    references: tuple[Outputs, ...] = ()
 
 
 def write_forms(spec: ModelSpec, model: onnx.ModelProto, wanted: Precision, folder: Path) -> Forms:

@@ -61,25 +61,12 @@ def write_fp16(spec: ModelSpec, model: onnx.ModelProto, folder: Path) -> Forms:
             continue
         run(spec, halved, ())  # types that do not fit together are found here, not on the GPU
         verdict = judge(spec, references, run(spec, emulated(halved), pictures), limits)
-        tried.append(
-            {
-                "recipe": recipe.name,
-                "figures": verdict.figures,
-                "limits": dict(limits.minima),
-                "pictures": len(pictures),
-                "passed": verdict.passed,
-            }
-        )
+        tried.append(verdict.entry(recipe.name))
         if verdict.passed:
             (folder / ONNX_FILE).write_bytes(halved.SerializeToString())
             return Forms("fp16", tuple(tried))
     (folder / ONNX_FILE).write_bytes(model.SerializeToString())
-    short = [
-        f"{name} {verdict.figures[name]:.3g} instead of {least:g}"
-        for name, least in limits.minima.items()
-        if not verdict.figures[name] >= least
-    ]
-    return Forms("fp32", tuple(tried), f"FP16 did not pass the quality gate: {', '.join(short)}.")
+    return Forms("fp32", tuple(tried), f"FP16 did not pass the quality gate: {verdict.shortfall}.")
 
 
 def run(spec: ModelSpec, model: onnx.ModelProto, inputs: Sequence[Inputs]) -> list[Outputs]:

@@ -35,10 +35,36 @@ class Limits:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was measured. ``passed``: every figure reaches its limit and none is NaN."""
+    """What was measured on so many ``pictures``."""
 
     figures: dict[str, float]
-    passed: bool
+    limits: Limits
+    pictures: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether every figure reaches its limit and none is NaN."""
+        return not self._missed
+
+    @property
+    def shortfall(self) -> str:
+        """The figures that do not, such as ``ssim 0.95 instead of 0.96``."""
+        return ", ".join(f"{name} {self.figures[name]:.3g} instead of {least:g}" for name, least in self._missed)
+
+    def entry(self, recipe: str) -> dict[str, object]:
+        """What the manifest says of the ``recipe`` that was judged."""
+        return {
+            "recipe": recipe,
+            "figures": self.figures,
+            "limits": dict(self.limits.minima),
+            "pictures": self.pictures,
+            "passed": self.passed,
+        }
+
+    @property
+    def _missed(self) -> list[tuple[str, float]]:
+        # NaN compares as false, so it is among them.
+        return [(name, least) for name, least in self.limits.minima.items() if not self.figures[name] >= least]
 
 
 def judge(spec: ModelSpec, references: Sequence[Outputs], results: Sequence[Outputs], limits: Limits) -> Verdict:
@@ -52,8 +78,7 @@ def judge(spec: ModelSpec, references: Sequence[Outputs], results: Sequence[Outp
     missing = [name for name in limits.minima if name not in figures]
     if missing:
         raise ValueError(f"A {spec.role} has no figure {missing[0]}.")
-    # NaN compares as false, so it fails.
-    return Verdict(figures, all(figures[name] >= minimum for name, minimum in limits.minima.items()))
+    return Verdict(figures, limits, len(references))
 
 
 def psnr(reference: NDArray[Any], result: NDArray[Any]) -> float:

@@ -60,25 +60,12 @@ def write_int8(spec: ModelSpec, float_model: Any, folder: Path) -> Forms:
     for recipe in recipes_for(spec):
         quantised = quantise(spec, float_model, recipe)
         verdict = judge(spec, references, run(quantised, pictures), LIMITS[spec.role])
-        tried.append(
-            {
-                "recipe": recipe.name,
-                "figures": verdict.figures,
-                "limits": dict(LIMITS[spec.role].minima),
-                "pictures": len(pictures),
-                "passed": verdict.passed,
-            }
-        )
+        tried.append(verdict.entry(recipe.name))
         if verdict.passed:
             write_openvino(quantised, folder / OPENVINO_FILE)
-            return Forms("int8", tuple(tried))
+            return Forms("int8", tuple(tried), references=tuple(references))
     write_openvino(float_model, folder / OPENVINO_FILE)
-    short = [
-        f"{name} {verdict.figures[name]:.3g} instead of {least:g}"
-        for name, least in LIMITS[spec.role].minima.items()
-        if not verdict.figures[name] >= least
-    ]
-    return Forms("fp32", tuple(tried), f"INT8 did not pass the quality gate: {', '.join(short)}.")
+    return Forms("fp32", tuple(tried), f"INT8 did not pass the quality gate: {verdict.shortfall}.", tuple(references))
 
 
 def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from export.architectures import ARCHITECTURES
 from export.checkpoint import save_checkpoint
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import model_spec
@@ -16,7 +17,7 @@ from export.progress import Reporter
 from export.registry import weight_file
 from export.sources import Source
 from limner.settings import Settings
-from perf.regardless import write_int8_regardless
+from perf.regardless import write_int8_regardless, write_winograd_regardless
 
 SEED = 0
 _ORDERED = {
@@ -65,7 +66,10 @@ def _exported(models: Path, names: tuple[str, ...], precision: Literal["fp32", "
 
 def _quantise(folder: Path, manifest: Manifest) -> None:
     version = folder / manifest.version
-    write_int8_regardless(model_spec(manifest.model), version / ONNX_FILE, version)
+    spec = model_spec(manifest.model)
+    write_int8_regardless(spec, version / ONNX_FILE, version)
+    if ARCHITECTURES[weight_file(Source.from_manifest(manifest.source).file).architecture].winograd:
+        write_winograd_regardless(spec, version / ONNX_FILE, version)
     files = [file | {"bytes": (version / str(file["name"])).stat().st_size} for file in manifest.files]
     changed = replace(manifest, precision="int8", precision_reason=REGARDLESS, files=files)
     (folder / MANIFEST_FILE).write_text(changed.to_json(), "utf-8")

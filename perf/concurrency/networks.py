@@ -16,10 +16,9 @@ from PIL import Image
 from ensemble.backgrounds import BackgroundNetwork, Budget, choose_background
 from ensemble.photo import UInt8
 from export.manifest import Manifest
-from export.precision.forms import OPENVINO_FILE
 from limner.catalog import CATALOG_FILE, Catalog
 from perf.grids import declared, grid_of
-from perf.served import ServedModel
+from perf.served import ServedModel, served_file
 
 _UNLIMITED = Budget(0, 0)
 _MOMENT_SECONDS = 0.1
@@ -69,7 +68,8 @@ class InProcess:
         if manifest is None:
             raise SystemExit(f"{work.network.model} is not exported: limner export")
         folder = models / work.network.model
-        self._network = ServedModel(work.network.model, folder, manifest.version, OPENVINO_FILE)
+        file = served_file(work.network.model, folder / manifest.version)
+        self._network = ServedModel(work.network.model, folder, manifest.version, file)
         self._tiles = work.tiles
 
     def seconds(self) -> float:

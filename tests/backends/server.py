@@ -1,4 +1,4 @@
-"""A Triton server with the two Python-based backends, on loopback."""
+"""A Triton server with the Python-based backends, on loopback."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from tritonclient import grpc
 from limner.settings import PROJECT_ROOT
 from serving.locate import TritonInstallation, locate_triton
 from serving.process import environment, free_port
-from tests.backends.repository import BACKENDS
 
 
 @contextlib.contextmanager
@@ -59,8 +58,8 @@ def _assemble(folder: Path, installation: TritonInstallation) -> None:
     # a file that was just written may still be "busy" when it is to be run.
     shutil.copytree(installation.python_backend, folder / "python")
     (folder / "python" / installation.stub.name).symlink_to(installation.stub)
-    for name in BACKENDS:
-        (folder / name).symlink_to(PROJECT_ROOT / "backends" / name)
+    for model in (PROJECT_ROOT / "backends").glob("*/model.py"):
+        (folder / model.parent.name).symlink_to(model.parent)
 
 
 def _wait(client: grpc.InferenceServerClient, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
+import pytest
+
 from export import fingerprint
+from export.models import model_spec
+from export.registry import weight_file
+from export.weights import seeded
+from limner.settings import PROJECT_ROOT
 
 
 def test_every_file_that_makes_a_precision_is_known() -> None:
@@ -13,3 +20,31 @@ def test_every_file_that_makes_a_precision_is_known() -> None:
     known |= {name for names in fingerprint._PRECISION_SOURCES.values() for name in names}
     files = {path.name for path in Path(fingerprint.__file__).with_name("precision").glob("*.py")}
     assert files - known - {"__init__.py"} == set()
+
+
+@pytest.mark.parametrize("changed", ["kernels/rrdb/winograd.h", "kernels/rrdb/rrdb.cc", "export/winograd/build.py"])
+def test_a_change_of_limners_own_kernel_is_a_change_of_what_it_runs(
+    changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def prints() -> tuple[str, str, str, str]:
+        x4, gfpgan = (
+            (model_spec(model), seeded(weight_file(file), 0))
+            for model, file in (("realesrgan_x4", "RealESRGAN_x4plus.pth"), ("gfpgan", "GFPGANv1.4.pth"))
+        )
+        return (
+            fingerprint.fingerprint(*x4, "int8", winograd=True),
+            fingerprint.fingerprint(*x4, "int8"),
+            fingerprint.fingerprint(*x4, "fp32", winograd=True),
+            fingerprint.fingerprint(*gfpgan, "int8", winograd=True),
+        )
+
+    for folder in ("kernels/rrdb", "export/winograd"):
+        shutil.copytree(PROJECT_ROOT / folder, tmp_path / folder)
+    monkeypatch.setattr(fingerprint, "PROJECT_ROOT", tmp_path)
+    before = prints()
+    assert before[0] != before[1]
+    with (tmp_path / changed).open("a") as stream:
+        stream.write("\n")
+    after = prints()
+    assert before[0] != after[0]
+    assert before[1:] == after[1:]

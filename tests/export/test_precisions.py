@@ -48,7 +48,10 @@ def test_unknown_processor_is_taken_for_slow(tmp_path: Path) -> None:
 
 def test_settings_of_this_machine(make_settings, monkeypatch) -> None:
     monkeypatch.setattr("export.precisions.runs_int8_fast", lambda: True)
-    assert aim_of(make_settings(precision="auto"), ALL_PRECISIONS) == Aim("auto", "int8")
+    monkeypatch.setattr("export.precisions.winograd_obstacle", lambda _: "It is too old.")
+    assert aim_of(make_settings(precision="auto"), ALL_PRECISIONS) == Aim("auto", "int8", no_winograd="It is too old.")
+    monkeypatch.setattr("export.precisions.winograd_obstacle", lambda _: None)
+    assert aim_of(make_settings(precision="auto"), ALL_PRECISIONS) == Aim("auto", "int8", no_winograd=None)
     assert aim_of(make_settings(precision="auto", profile="gpu"), ALL_PRECISIONS) == Aim("auto", "fp16")
 
 

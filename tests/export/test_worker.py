@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import onnx
@@ -16,11 +17,11 @@ import export.run
 from export.fingerprint import fingerprint
 from export.float_graph import FloatGraph
 from export.manifest import Manifest
-from export.models import model_spec
+from export.models import ModelSpec, model_spec
 from export.onnx_export import to_onnx
 from export.parity import check_parity
 from export.precision.forms import Forms
-from export.precisions import Aim
+from export.precisions import Aim, Precision
 from export.registry import weight_file
 from export.sources import Source
 from export.weights import seeded
@@ -141,9 +142,30 @@ def test_reason_of_the_quality_gate_comes_first(
     monkeypatch.setattr("export.precision.forms.write_forms", lambda *_: refused)
     manifest = export_model(SPEC, SOURCE, Aim("auto", "int8"), tmp_path)
     assert (manifest.precision, manifest.precision_reason) == ("fp32", "INT8 did not pass.")
-    assert manifest.quality == [{"recipe": "mixed", "passed": False}]
+    assert manifest.quality[-1] == {"recipe": "mixed", "passed": False}
     # It is what was tried that makes an export current, or the same attempt would be made at each start.
     assert manifest.fingerprint == fingerprint(SPEC, SOURCE, "int8") != fingerprint(SPEC, SOURCE, "fp32")
+
+
+@pytest.mark.parametrize("precision", ["int8", "fp32"])
+def test_int8_of_an_rrdbnet_gets_a_form_for_limners_own_kernel(
+    precision: Precision, tmp_path: Path, enlarging: onnx.ModelProto, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[object] = []
+
+    def add(spec: ModelSpec, model: onnx.ModelProto, forms: Forms, folder: Path, obstacle: str | None) -> Forms:
+        seen.append(obstacle)
+        (folder / "model.rrdb").touch()
+        return replace(forms, precision="int8", reason=None)
+
+    monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, (), SOURCE))
+    monkeypatch.setattr("export.precision.forms.write_forms", lambda *_: Forms("fp32", (), "INT8 did not pass."))
+    monkeypatch.setattr("export.winograd.form.add_winograd", add)
+    manifest = export_model(SPEC, SOURCE, Aim("auto", precision, no_winograd=None), tmp_path)
+    assert manifest.precision == precision
+    assert seen == ([None] if precision == "int8" else [])
+    assert [file["name"] for file in manifest.files] == ["model.rrdb"] * len(seen)
+    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, precision, winograd=True)
 
 
 def test_job_survives_the_pipe() -> None:

@@ -14,10 +14,14 @@ from backends.model_config import ModelConfig, read_model_config
 from backends.onnxruntime import keys as onnxruntime_keys
 from backends.onnxruntime.providers import choose_providers
 from backends.openvino import keys as openvino_keys
+from backends.winograd.keys import read_threads
+from export.architectures import ARCHITECTURES
 from export.models import MODELS, ModelSpec
 from export.precision.forms import ONNX_FILE, OPENVINO_FILE, PLAN_FILE
 from export.tensorrt_profiles import profile
+from limner.rrdb import WEIGHTS_FILE
 from limner.settings import PROJECT_ROOT
+from serving.winograd import WINOGRAD_CONFIG
 
 REPOSITORY = PROJECT_ROOT / "model_repository"
 CONFIGS = sorted(REPOSITORY.glob("*/**/*.pbtxt"))
@@ -56,7 +60,7 @@ def as_triton(tmp_path: Path) -> AsTriton:
         config = read(REPOSITORY / name / "configs" / f"{chosen}.pbtxt")
         version = tmp_path / name / "1"
         version.mkdir(parents=True, exist_ok=True)
-        for file in (ONNX_FILE, OPENVINO_FILE, PLAN_FILE):
+        for file in (ONNX_FILE, OPENVINO_FILE, PLAN_FILE, WEIGHTS_FILE):
             (version / file).touch()
         (group,) = config.instance_group
         args = {
@@ -74,7 +78,8 @@ def as_triton(tmp_path: Path) -> AsTriton:
 def test_every_network_is_there_in_every_profile() -> None:
     assert sorted(spec.name for spec in MODELS) == NETWORKS
     for name in NETWORKS:
-        assert {path.stem for path in (REPOSITORY / name / "configs").iterdir()} == {"cpu", "gpu", "tensorrt"}
+        there = {path.stem for path in (REPOSITORY / name / "configs").iterdir()}
+        assert there - {WINOGRAD_CONFIG} == {"cpu", "gpu", "tensorrt"}
 
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
@@ -148,6 +153,24 @@ def test_the_tensorrt_profile_is_the_gpu_profile_with_plans(spec: ModelSpec) -> 
         plans.backend = graphs.backend
         graphs.ClearField("optimization")
     assert plans == graphs
+
+
+def test_limners_own_kernel_is_configured_where_exports_are_made_for_it(as_triton: AsTriton) -> None:
+    """As OpenVINO is, but for what belongs to either: the gateway and the pipeline see no difference."""
+    for spec in MODELS:
+        folder = REPOSITORY / spec.name / "configs"
+        made = any(ARCHITECTURES[weight.architecture].winograd for weight in spec.files)
+        assert (folder / f"{WINOGRAD_CONFIG}.pbtxt").is_file() == made
+        if not made:
+            continue
+        ours, theirs = (read(folder / f"{chosen}.pbtxt") for chosen in (WINOGRAD_CONFIG, "cpu"))
+        assert ours.backend == "winograd"
+        assert as_triton(spec.name, WINOGRAD_CONFIG).file.name == WEIGHTS_FILE
+        read_threads(as_triton(spec.name, WINOGRAD_CONFIG))
+        for config in (ours, theirs):
+            for field in ("backend", "default_model_filename", "parameters"):
+                config.ClearField(field)
+        assert ours == theirs
 
 
 @pytest.mark.parametrize("chosen", ["config", "cpu", "gpu", "tensorrt"])
