@@ -50,7 +50,9 @@ class RrdbNetwork:
         weakref.finalize(self, _release, library, handle, data)
 
     def run(self, picture: UInt8, threads: int, out: UInt8 | None = None) -> UInt8:
-        """UINT8 [H, W, 3] RGB → UINT8 [scale·H, scale·W, 3] RGB, into ``out`` where it is given. One call at a time.
+        """UINT8 [H, W, 3] RGB → UINT8 [scale·H, scale·W, 3] RGB, into ``out`` where it is given.
+
+        Several calls may run at once.
 
         Raises:
             InputError: where the picture has a size that the network cannot take.

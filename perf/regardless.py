@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import onnx
-
 from export.models import ModelSpec
 from export.precision.forms import OPENVINO_FILE
 from export.precision.openvino_ir import read_onnx, write_openvino
@@ -23,9 +21,10 @@ def write_int8_regardless(spec: ModelSpec, graph: Path, folder: Path) -> None:
 def write_winograd_regardless(spec: ModelSpec, graph: Path, folder: Path) -> None:
     """Write ``model.rrdb`` and ``librrdb.so`` into ``folder``, of an RRDBNet."""
     from export.precision.samples import calibration_inputs  # noqa: PLC0415 - PyTorch takes seconds to import
+    from export.published_onnx import read_published  # noqa: PLC0415
     from export.winograd.build import build_kernel  # noqa: PLC0415
     from export.winograd.quantise import quantise  # noqa: PLC0415
 
     pictures = [sample[0] for sample in calibration_inputs(spec)]
-    (folder / WEIGHTS_FILE).write_bytes(quantise(onnx.load(graph), pictures))
+    (folder / WEIGHTS_FILE).write_bytes(quantise(read_published(graph), pictures))
     build_kernel(folder / LIBRARY_FILE)

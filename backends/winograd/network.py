@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 
 import numpy as np
 
@@ -40,14 +42,16 @@ class WinogradNetwork:
         self.fixed_batch: int | None = None
 
     def infer(self, batches: Sequence[Arrays]) -> list[Arrays]:
-        """See ``backends.batching.Network``; pictures run one after the other, each on all threads."""
+        """See ``backends.batching.Network``."""
         return [self._infer(batch) for batch in batches]
 
     def _infer(self, batch: Arrays) -> Arrays:
+        """Pictures of a batch run side by side, each on its share of the threads, which then wait less for each other."""
         (pictures,) = batch.values()
         count, height, width, channels = pictures.shape
         scale = self._network.scale
         results = np.empty((count, scale * height, scale * width, channels), np.uint8)
-        for picture, result in zip(pictures, results, strict=True):
-            self._network.run(picture, self._threads, result)
+        together = min(count, self._threads)
+        with ThreadPoolExecutor(together) as pool:
+            list(pool.map(self._network.run, pictures, repeat(self._threads // together), results))
         return {self._result_name: results}

@@ -55,7 +55,7 @@ def server(versions: dict[int, Path], tmp_path_factory: pytest.TempPathFactory) 
         source = PROJECT_ROOT / "model_repository" / f"realesrgan_x{scale}" / "configs" / "cpu_winograd.pbtxt"
         text = source.read_text("utf-8").replace(f'"realesrgan_x{scale}"', f'"{name}"')
         if name == "batches":
-            text = text.replace("max_batch_size: 1", "max_batch_size: 4")
+            text = text.replace("max_batch_size: 2", "max_batch_size: 4")
         if name == "bad_key":
             text += 'parameters { key: "THREAD" value { string_value: "2" } }\n'
         (folder / "models" / name / "config.pbtxt").write_text(text, "utf-8")
