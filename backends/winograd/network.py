@@ -46,7 +46,7 @@ class WinogradNetwork:
         return [self._infer(batch) for batch in batches]
 
     def _infer(self, batch: Arrays) -> Arrays:
-        """Pictures of a batch run side by side, each on its share of the threads, which then wait less for each other."""
+        """Pictures of a batch run side by side, each on its share of the threads: so they wait less for each other."""
         (pictures,) = batch.values()
         count, height, width, channels = pictures.shape
         scale = self._network.scale

@@ -167,8 +167,9 @@ def test_limners_own_kernel_is_configured_where_exports_are_made_for_it(as_trito
         assert ours.backend == "winograd"
         assert as_triton(spec.name, WINOGRAD_CONFIG).file.name == WEIGHTS_FILE
         read_threads(as_triton(spec.name, WINOGRAD_CONFIG))
+        assert ours.max_batch_size == 2  # side by side; with more, the first would wait for the last
         for config in (ours, theirs):
-            for field in ("backend", "default_model_filename", "parameters"):
+            for field in ("backend", "default_model_filename", "parameters", "max_batch_size"):
                 config.ClearField(field)
         assert ours == theirs
 
