@@ -15,7 +15,6 @@ from typing import Any
 
 import cv2
 import numpy as np
-import openvino
 import pytest
 import tritonclient.grpc as triton
 from PIL import Image
@@ -24,6 +23,7 @@ from tritonclient.utils import InferenceServerException
 from ensemble.photo import UInt8
 from limner.errors import from_wire
 from perf.grids import grid_of
+from perf.served import ServedModel, served_file
 from tests.model_repository.photos import decode, encode
 
 Enhance = Callable[..., tuple[bytes, dict[str, Any]]]
@@ -84,10 +84,9 @@ def test_tiles_leave_no_seams(
     result, _ = enhance(encode(pixels), {"enhancement_level": 3, "restorer": "none"})
     tiled = np.asarray(decode(result)).astype(float)
 
-    model = openvino.Core().read_model(folder / "realesrgan_x4/1/model.xml")
-    model.reshape([1, *pixels.shape])
-    whole_net = openvino.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    whole = whole_net([pixels[None]])[0][0].astype(float)
+    network = folder / "realesrgan_x4"
+    served = ServedModel("realesrgan_x4", network, "1", served_file("realesrgan_x4", network / "1"))
+    whole = served.infer({"TILE": pixels[None]})["UPSCALED"][0].astype(float)
     error = tiled - whole
     assert 10 * np.log10(255**2 / np.mean(error**2)) >= decibels
 
