@@ -45,11 +45,11 @@ struct Task {
     for (int i = 0; i <= Number; ++i) values[i] = values_of(i);
     const Filter& filter = block.growth[Number];
     Sums sums;
-    multiply<Number>(values, filter, tiles(), sums);
+    multiply(DenseInputs<Number>{values, filter}, tiles(), sums);
     const Plane& target = picture.growths[Number];
     for (int i = 0; i < tiles(); ++i) {
       for (int channel = 0; channel < kGrowth; channel += 16) {
-        const Outputs outputs = transform_output(sums, filter.bias, i, channel);
+        const Outputs outputs = transform_output<4>(sums, filter.bias, i, channel);
         for (int y = 0; y < 2; ++y) {
           for (int x = 0; x < 2; ++x) {
             const int pixel_row = 2 * row + y, column = 2 * (first_tile() + i) + x;
@@ -77,11 +77,11 @@ struct Task {
     for (int half = 0; half < 2; ++half) {
       const Filter& filter = block.last[half];
       Sums sums;
-      multiply<kDense - 1>(values, filter, tiles(), sums);
+      multiply(DenseInputs<kDense - 1>{values, filter}, tiles(), sums);
       for (int i = 0; i < tiles(); ++i) {
         for (int lane = 0; lane < kOutputs; lane += 16) {
           const int channel = half * kOutputs + lane;
-          const Outputs outputs = transform_output(sums, filter.bias, i, lane);
+          const Outputs outputs = transform_output<4>(sums, filter.bias, i, lane);
           const __m512 scale = _mm512_loadu_ps(next + channel);
           for (int y = 0; y < 2; ++y)
             for (int x = 0; x < 2; ++x)

@@ -32,19 +32,40 @@ void share_groups(Team& team, Span rows, int tiles, const Body& body) {
   });
 }
 
-// Convolves tiles of 2×2: write(pixel row, column, channel, 16 values).
-template <class Write>
-void convolve_group(const Layer& layer, const Rows& source, int row, int first, int tiles, const Write& write) {
-  alignas(64) int16_t values[kTaps * kGroup * kFeatures];
-  const int16_t* rows[4];
-  for (int i = 0; i < 4; ++i) rows[i] = source.at(2 * row - 1 + i, 2 * first - 1);
-  transform_input(rows, tiles, Wide{values});
+// What is convolved to tiles of 2×2 pixels: tiles of the picture as it is, or each pixel of it doubled.
+struct AsItIs {
+  static constexpr int kLength = 4;
+
+  static void transform(const Rows& source, int row, int first, int count, const Wide& target) {
+    const int16_t* rows[4];
+    for (int i = 0; i < 4; ++i) rows[i] = source.at(2 * row - 1 + i, 2 * first - 1);
+    transform_input(rows, count, target);
+  }
+};
+
+struct Doubled {
+  static constexpr int kLength = 3;
+
+  static void transform(const Rows& source, int row, int first, int count, const Wide& target) {
+    const int16_t* rows[3];
+    for (int i = 0; i < 3; ++i) rows[i] = source.at(row - 1 + i, first - 1);
+    transform_doubled(rows, count, target);
+  }
+};
+
+// Convolves `count` of them from `first` on: write(pixel row, column, channel, 16 values).
+template <class Input, class Write>
+void convolve_group(const Layer& layer, const Rows& source, int row, int first, int count, const Write& write) {
+  constexpr int kLength = Input::kLength, kPositions = kLength * kLength;
+  alignas(64) int16_t values[kPositions * kGroup * kFeatures];
+  Input::transform(source, row, first, count, Wide{values});
   for (int half = 0; half < 2; ++half) {
+    const WideFilter& filter = layer.filters[half];
     Sums sums;
-    multiply_wide(values, layer.filters[half], kTaps, tiles, sums);
-    for (int i = 0; i < tiles; ++i) {
+    multiply(WideInputs{values, filter, kPositions}, count, sums);
+    for (int i = 0; i < count; ++i) {
       for (int lane = 0; lane < kOutputs; lane += 16) {
-        const Outputs outputs = transform_output(sums, layer.filters[half].bias, i, lane);
+        const Outputs outputs = transform_output<kLength>(sums, filter.bias, i, lane);
         for (int y = 0; y < 2; ++y)
           for (int x = 0; x < 2; ++x) write(2 * row + y, 2 * (first + i) + x, half * kOutputs + lane, outputs.at[y][x]);
       }
@@ -52,25 +73,14 @@ void convolve_group(const Layer& layer, const Rows& source, int row, int first, 
   }
 }
 
-// Doubles `pixels` pixels and convolves them.
-void double_group(const Layer& layer, const Rows& source, const Rows& target, int row, int first, int pixels) {
-  alignas(64) int16_t values[kUpTaps * kGroup * kFeatures];
-  const int16_t* rows[3];
-  for (int i = 0; i < 3; ++i) rows[i] = source.at(row - 1 + i, first - 1);
-  transform_doubled(rows, pixels, Wide{values});
-  for (int half = 0; half < 2; ++half) {
-    Sums sums;
-    multiply_wide(values, layer.filters[half], kUpTaps, pixels, sums);
-    for (int i = 0; i < pixels; ++i) {
-      for (int lane = 0; lane < kOutputs; lane += 16) {
-        const Outputs outputs = transform_output_doubled(sums, layer.filters[half].bias, i, lane);
-        for (int y = 0; y < 2; ++y)
-          for (int x = 0; x < 2; ++x)
-            store_int16(target.at(2 * row + y, 2 * (first + i) + x) + half * kOutputs + lane,
-                        leaky_relu(outputs.at[y][x]));
-      }
-    }
-  }
+// A layer whose result goes through the activation, from one band to the next.
+template <class Input>
+void convolve_band(Team& team, const Layer& layer, const Rows& source, const Rows& target, Span rows, int count) {
+  share_groups(team, rows, count, [&](int row, int first, int tiles) {
+    convolve_group<Input>(layer, source, row, first, tiles, [&](int y, int x, int channel, __m512 value) {
+      store_int16(target.at(y, x) + channel, leaky_relu(value));
+    });
+  });
 }
 
 // The rows above and below the picture, as far as they lie next to `filled` rows of a band.
@@ -88,7 +98,7 @@ void convolve_body(Team& team, const Network& network, const Picture& picture, c
   const int height = picture.height, width = picture.width;
   const Rows source{picture.activations, 0};
   share_groups(team, {0, (height + 1) / 2}, (width + 1) / 2, [&](int row, int first, int tiles) {
-    convolve_group(network.body, source, row, first, tiles, [&](int y, int x, int channel, __m512 value) {
+    convolve_group<AsItIs>(network.body, source, row, first, tiles, [&](int y, int x, int channel, __m512 value) {
       if (y >= height || x >= width) return;
       const size_t place = (static_cast<size_t>(y) * width + x) * kFeatures + channel;
       const __m512 sum = _mm512_add_ps(_mm512_load_ps(picture.first + place), value);
@@ -112,19 +122,11 @@ void reconstruct(Team& team, const Network& network, const Picture& picture, uns
     const Rows first{picture.bands[0], 2 * doubled.begin};
     const Rows second{picture.bands[1], 2 * twice.begin};
     const Rows third{picture.bands[2], 2 * high.begin};
-    share_groups(team, doubled, width, [&](int row, int column, int pixels) {
-      double_group(network.up[0], {features, 0}, first, row, column, pixels);
-    });
+    convolve_band<Doubled>(team, network.up[0], {features, 0}, first, doubled, width);
     clear_border(team, first, {2 * doubled.begin, 2 * doubled.end}, 2 * height);
-    share_groups(team, twice, 2 * width, [&](int row, int column, int pixels) {
-      double_group(network.up[1], first, second, row, column, pixels);
-    });
+    convolve_band<Doubled>(team, network.up[1], first, second, twice, 2 * width);
     clear_border(team, second, {2 * twice.begin, 2 * twice.end}, 4 * height);
-    share_groups(team, high, 2 * width, [&](int row, int column, int tiles) {
-      convolve_group(network.high, second, row, column, tiles, [&](int y, int x, int channel, __m512 value) {
-        store_int16(third.at(y, x) + channel, leaky_relu(value));
-      });
-    });
+    convolve_band<AsItIs>(team, network.high, second, third, high, 2 * width);
     clear_border(team, third, {2 * high.begin, 2 * high.end}, 4 * height);
     team.share(4 * band.length(), [&](int item) {
       const int row = 4 * band.begin + item;

@@ -110,19 +110,28 @@ inline void transform_doubled(const int16_t* const rows[3], int count, const Tar
   }
 }
 
+// Adds products to 16 sums: four inputs of 8 bits, or two of 16, for each.
+inline __m512i add_products(__m512i sums, __m512i inputs, __m512i weights, uint8_t) {
+  return _mm512_dpbusd_epi32(sums, inputs, weights);
+}
+inline __m512i add_products(__m512i sums, __m512i inputs, __m512i weights, int16_t) {
+  return _mm512_dpwssd_epi32(sums, inputs, weights);
+}
+
 // Adds the products of one tap with `Channels` inputs; returns where the weights of the next inputs begin.
-template <int Tiles, int Channels>
-inline const int8_t* accumulate(const uint8_t* values, const int8_t* weights, __m512i (&sums)[Tiles][2]) {
-  for (int k = 0; k < Channels; k += 4, weights += 4 * kOutputs) {
+template <int Tiles, int Channels, class Value, class Weight>
+inline const Weight* accumulate(const Value* values, const Weight* weights, __m512i (&sums)[Tiles][2]) {
+  constexpr int kTogether = sizeof(int32_t) / sizeof(Value);
+  for (int k = 0; k < Channels; k += kTogether, weights += kTogether * kOutputs) {
     const __m512i low = _mm512_load_si512(weights);
-    const __m512i high = _mm512_load_si512(weights + 64);
+    const __m512i high = _mm512_load_si512(weights + kTogether * kOutputs / 2);
 #pragma GCC unroll 12
     for (int i = 0; i < Tiles; ++i) {
-      int32_t four;
-      __builtin_memcpy(&four, values + i * Channels + k, 4);
-      const __m512i inputs = _mm512_set1_epi32(four);
-      sums[i][0] = _mm512_dpbusd_epi32(sums[i][0], inputs, low);
-      sums[i][1] = _mm512_dpbusd_epi32(sums[i][1], inputs, high);
+      int32_t together;
+      __builtin_memcpy(&together, values + i * Channels + k, sizeof together);
+      const __m512i inputs = _mm512_set1_epi32(together);
+      sums[i][0] = add_products(sums[i][0], inputs, low, Value());
+      sums[i][1] = add_products(sums[i][1], inputs, high, Value());
     }
   }
   return weights;
@@ -138,64 +147,56 @@ inline void store_sums(const __m512i (&whole)[Tiles][2], const float* scales, in
   }
 }
 
-// values[0]: a group of the stream, [kTaps][kGroup][kFeatures]; the others: of growths, [kTaps][kGroup][kGrowth].
-template <int Tiles, int Growths>
-inline void multiply_tiles(const uint8_t* const* values, const Filter& filter, Sums& sums) {
-  const int8_t* weights = filter.weights;
-  for (int tap = 0; tap < kTaps; ++tap) {
-    __m512i whole[Tiles][2];
-    for (int j = 0; j < 2; ++j) {
-      const __m512i offset = _mm512_load_si512(filter.offset + tap * kOutputs + 16 * j);
-      for (int i = 0; i < Tiles; ++i) whole[i][j] = offset;
-    }
-    weights = accumulate<Tiles, kFeatures>(values[0] + tap * kGroup * kFeatures, weights, whole);
-    for (int g = 1; g <= Growths; ++g)
-      weights = accumulate<Tiles, kGrowth>(values[g] + tap * kGroup * kGrowth, weights, whole);
-    store_sums<Tiles>(whole, filter.scale, tap, sums);
-  }
-}
+// The inputs of a dense block's convolution, a group of each: values[0] of the stream, [kTaps][kGroup][kFeatures], the
+// others of `Growths` growths, [kTaps][kGroup][kGrowth].
+template <int Growths>
+struct DenseInputs {
+  const uint8_t* const* values;
+  const Filter& filter;
 
-// The same in 16 bits, of kFeatures channels only.
-template <int Tiles>
-inline void multiply_wide_tiles(const int16_t* values, const WideFilter& filter, int taps, Sums& sums) {
-  const int16_t* weights = filter.weights;
-  for (int tap = 0; tap < taps; ++tap, values += kGroup * kFeatures) {
-    __m512i whole[Tiles][2];
-    for (auto& tile : whole) tile[0] = tile[1] = _mm512_setzero_si512();
-    for (int k = 0; k < kFeatures; k += 2, weights += 2 * kOutputs) {
-      const __m512i low = _mm512_load_si512(weights);
-      const __m512i high = _mm512_load_si512(weights + kOutputs);
-#pragma GCC unroll 12
-      for (int i = 0; i < Tiles; ++i) {
-        int32_t two;
-        __builtin_memcpy(&two, values + i * kFeatures + k, 4);
-        const __m512i inputs = _mm512_set1_epi32(two);
-        whole[i][0] = _mm512_dpwssd_epi32(whole[i][0], inputs, low);
-        whole[i][1] = _mm512_dpwssd_epi32(whole[i][1], inputs, high);
+  template <int Tiles>
+  void multiply(Sums& sums) const {
+    const int8_t* weights = filter.weights;
+    for (int tap = 0; tap < kTaps; ++tap) {
+      __m512i whole[Tiles][2];
+      for (int j = 0; j < 2; ++j) {
+        const __m512i offset = _mm512_load_si512(filter.offset + tap * kOutputs + 16 * j);
+        for (int i = 0; i < Tiles; ++i) whole[i][j] = offset;
       }
+      weights = accumulate<Tiles, kFeatures>(values[0] + tap * kGroup * kFeatures, weights, whole);
+      for (int g = 1; g <= Growths; ++g)
+        weights = accumulate<Tiles, kGrowth>(values[g] + tap * kGroup * kGrowth, weights, whole);
+      store_sums<Tiles>(whole, filter.scale, tap, sums);
     }
-    store_sums<Tiles>(whole, filter.scale, tap, sums);
   }
-}
+};
+
+// A group of kFeatures channels in 16 bits, [taps][kGroup][kFeatures].
+struct WideInputs {
+  const int16_t* values;
+  const WideFilter& filter;
+  int taps;
+
+  template <int Tiles>
+  void multiply(Sums& sums) const {
+    const int16_t* weights = filter.weights;
+    for (int tap = 0; tap < taps; ++tap) {
+      __m512i whole[Tiles][2] = {};
+      weights = accumulate<Tiles, kFeatures>(values + tap * kGroup * kFeatures, weights, whole);
+      store_sums<Tiles>(whole, filter.scale, tap, sums);
+    }
+  }
+};
 
 // Products of a group of `count` tiles; what lies beyond them in values is multiplied too, and the sums are not used.
-template <int Growths>
-inline void multiply(const uint8_t* const* values, const Filter& filter, int count, Sums& sums) {
+template <class Inputs>
+inline void multiply(const Inputs& inputs, int count, Sums& sums) {
   if (count > 8)
-    multiply_tiles<12, Growths>(values, filter, sums);
+    inputs.template multiply<12>(sums);
   else if (count > 4)
-    multiply_tiles<8, Growths>(values, filter, sums);
+    inputs.template multiply<8>(sums);
   else
-    multiply_tiles<4, Growths>(values, filter, sums);
-}
-
-inline void multiply_wide(const int16_t* values, const WideFilter& filter, int taps, int count, Sums& sums) {
-  if (count > 8)
-    multiply_wide_tiles<12>(values, filter, taps, sums);
-  else if (count > 4)
-    multiply_wide_tiles<8>(values, filter, taps, sums);
-  else
-    multiply_wide_tiles<4>(values, filter, taps, sums);
+    inputs.template multiply<4>(sums);
 }
 
 // A tile's 2×2 outputs of 16 channels, bias added.
@@ -203,41 +204,35 @@ struct Outputs {
   __m512 at[2][2];
 };
 
-inline Outputs transform_output(const Sums& sums, const float* biases, int tile, int channel) {
-  const float* values = sums.values + tile * kOutputs + channel;
-  const __m512 bias = _mm512_load_ps(biases + channel);
-  __m512 half[4][2];
-  for (int a = 0; a < 4; ++a) {
-    const auto m = [&](int b) { return _mm512_load_ps(values + (4 * a + b) * kGroup * kOutputs); };
-    const __m512 one = m(1), two = m(2);
-    half[a][0] = _mm512_add_ps(_mm512_add_ps(m(0), one), two);
-    half[a][1] = _mm512_sub_ps(_mm512_sub_ps(one, two), m(3));
-  }
-  Outputs outputs;
-  for (int x = 0; x < 2; ++x) {
-    const __m512 even = _mm512_add_ps(half[1][x], bias);
-    outputs.at[0][x] = _mm512_add_ps(_mm512_add_ps(half[0][x], even), half[2][x]);
-    outputs.at[1][x] = _mm512_sub_ps(_mm512_sub_ps(even, half[2][x]), half[3][x]);
-  }
-  return outputs;
+// Aᵀm along an axis: two outputs of the sums at its positions.
+struct Two {
+  __m512 at[2];
+};
+
+inline Two outputs_along(const __m512 (&m)[4]) {
+  return {{_mm512_add_ps(_mm512_add_ps(m[0], m[1]), m[2]), _mm512_sub_ps(_mm512_sub_ps(m[1], m[2]), m[3])}};
 }
 
-// The same of kUpTaps sums.
-inline Outputs transform_output_doubled(const Sums& sums, const float* biases, int tile, int channel) {
+// The same where the row was doubled.
+inline Two outputs_along(const __m512 (&m)[3]) { return {{_mm512_add_ps(m[0], m[1]), _mm512_sub_ps(m[1], m[2])}}; }
+
+// `Length`: positions along an axis, 4, or 3 where the picture was doubled.
+template <int Length>
+inline Outputs transform_output(const Sums& sums, const float* biases, int tile, int channel) {
   const float* values = sums.values + tile * kOutputs + channel;
-  const __m512 bias = _mm512_load_ps(biases + channel);
-  __m512 half[3][2];
-  for (int a = 0; a < 3; ++a) {
-    const auto m = [&](int b) { return _mm512_load_ps(values + (3 * a + b) * kGroup * kOutputs); };
-    const __m512 one = m(1);
-    half[a][0] = _mm512_add_ps(m(0), one);
-    half[a][1] = _mm512_sub_ps(one, m(2));
+  __m512 half[2][Length];
+  for (int a = 0; a < Length; ++a) {
+    __m512 row[Length];
+    for (int b = 0; b < Length; ++b) row[b] = _mm512_load_ps(values + (Length * a + b) * kGroup * kOutputs);
+    const Two two = outputs_along(row);
+    for (int x = 0; x < 2; ++x) half[x][a] = two.at[x];
   }
+  const __m512 bias = _mm512_load_ps(biases + channel);
   Outputs outputs;
   for (int x = 0; x < 2; ++x) {
-    const __m512 even = _mm512_add_ps(half[1][x], bias);
-    outputs.at[0][x] = _mm512_add_ps(half[0][x], even);
-    outputs.at[1][x] = _mm512_sub_ps(even, half[2][x]);
+    half[x][1] = _mm512_add_ps(half[x][1], bias);  // which both outputs have a part of
+    const Two two = outputs_along(half[x]);
+    for (int y = 0; y < 2; ++y) outputs.at[y][x] = two.at[y];
   }
   return outputs;
 }
