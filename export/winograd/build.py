@@ -26,6 +26,7 @@ _FLAGS = (
     *("-Wall", "-Wextra", "-Werror"),
     *("-shared", "-fPIC", "-pthread", "-nostdlib++", "-s", "-Wl,-z,defs", "-Wl,--build-id=none"),
 )
+_REPORT = "Check that the pinned version of ziglang is installed, then export again."
 _EXPORTED = "{ global: rrdb_*; local: *; };\n"
 
 
@@ -71,6 +72,3 @@ def _run(command: list[str], sources: Path, cache: Path) -> None:
         lines = [line for line in done.stderr.splitlines() if line.strip()]
         said = next((line for line in lines if "error" in line), lines[-1] if lines else "nothing was said")
         raise ExportError(f"The kernel could not be compiled: {said.strip()[:300]} {_REPORT}")
-
-
-_REPORT = "Check that the pinned version of ziglang is installed, then export again."

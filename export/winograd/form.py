@@ -59,10 +59,9 @@ def add_winograd(
     entry = verdict.entry(RECIPE) | {"file": WEIGHTS_FILE}
     if not verdict.passed:
         _remove(folder)
-        return replace(forms, quality=(entry, *forms.quality))
-    if forms.precision == "int8":
-        return replace(forms, quality=(entry, *forms.quality))
-    return replace(forms, precision="int8", quality=(*forms.quality, entry), reason=None)
+    elif forms.precision != "int8":
+        return replace(forms, precision="int8", quality=(*forms.quality, entry), reason=None)
+    return replace(forms, quality=(entry, *forms.quality))
 
 
 def run(folder: Path, inputs: Sequence[Inputs]) -> list[Outputs]:

@@ -7,7 +7,8 @@ import struct
 import numpy as np
 from torch import Tensor
 
-MAGIC = b"LIMRRDB1"
+from limner.rrdb import MAGIC
+
 _ALIGNMENT = 64
 _OUTPUTS = 32
 """Output channels that the kernel computes together."""
@@ -40,29 +41,22 @@ class Writer:
         """A section of whole numbers."""
         self._write(values, "<i2")
 
-    def filters(self, levels: Tensor, scale: Tensor, bias: Tensor) -> None:
+    def filters(self, levels: Tensor, scale: Tensor, bias: Tensor, *, wide: bool = False) -> None:
         """A convolution, 32 output channels at a time.
 
         Args:
-            levels: whole numbers in [-127, 127], [taps, outputs, inputs].
+            levels: whole numbers, [taps, outputs, inputs], up to 127, or 4095 where they are ``wide``.
             scale: [taps, outputs], what one of their products is worth.
             bias: [outputs].
+            wide: whether weights, and the activations that they meet, have 16 bits instead of 8.
         """
         taps, outputs, inputs = levels.shape
+        together, dtype = (_PAIR, "<i2") if wide else (_QUAD, "<i1")
         for begin in range(0, outputs, _OUTPUTS):
             part = levels[:, begin : begin + _OUTPUTS]
-            quads = part.reshape(taps, _OUTPUTS, inputs // _QUAD, _QUAD).permute(0, 2, 1, 3)
-            self._write(quads, "<i1")
-            self._write(-_OFFSET * part.sum(2), "<i4")
-            self.floats(scale[:, begin : begin + _OUTPUTS])
-            self.floats(bias[begin : begin + _OUTPUTS])
-
-    def wide_filters(self, levels: Tensor, scale: Tensor, bias: Tensor) -> None:
-        """The same with 16-bit weights, whole numbers in [-4095, 4095]."""
-        taps, outputs, inputs = levels.shape
-        for begin in range(0, outputs, _OUTPUTS):
-            part = levels[:, begin : begin + _OUTPUTS]
-            self.int16(part.reshape(taps, _OUTPUTS, inputs // _PAIR, _PAIR).permute(0, 2, 1, 3))
+            self._write(part.reshape(taps, _OUTPUTS, inputs // together, together).permute(0, 2, 1, 3), dtype)
+            if not wide:
+                self._write(-_OFFSET * part.sum(2), "<i4")
             self.floats(scale[:, begin : begin + _OUTPUTS])
             self.floats(bias[begin : begin + _OUTPUTS])
 

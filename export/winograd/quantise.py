@@ -13,9 +13,9 @@ from typing import Any
 import onnx
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from export.architectures.rrdbnet import RESIDUAL
+from export.architectures.rrdbnet import RESIDUAL, RRDBNet
 from export.winograd.domain import transform_weights
 from export.winograd.layout import Writer
 from export.winograd.network import (
@@ -26,10 +26,10 @@ from export.winograd.network import (
     HIGH_NAME,
     LAST_NAME,
     UP_NAMES,
-    Convolution,
-    Weights,
+    convolutions,
+    dense_blocks,
     growth_name,
-    read_weights,
+    read_network,
     stream_name,
 )
 from export.winograd.ranges import Ranges, measure_ranges
@@ -72,29 +72,31 @@ def quantise(model: onnx.ModelProto, calibration: Sequence[NDArray[Any]]) -> byt
     Raises:
         ExportError: where the graph is another network.
     """
-    weights = read_weights(model)
-    return _Quantiser(weights, measure_ranges(weights, calibration)).write()
+    network = read_network(model)
+    with torch.no_grad():
+        return _Quantiser(network, measure_ranges(network, calibration)).write()
 
 
 class _Quantiser:
-    def __init__(self, weights: Weights, ranges: Ranges) -> None:
-        self._weights = weights
+    def __init__(self, network: RRDBNet, ranges: Ranges) -> None:
+        self._network = network
+        self._blocks = dense_blocks(network)
         self._ranges = ranges
-        self._writer = Writer(weights.fold, len(weights.dense))
+        self._writer = Writer(network.fold, len(self._blocks))
 
     def write(self) -> bytes:
-        weights = self._weights
-        self._writer.floats(weights.first.weight.permute(2, 3, 1, 0))
-        self._writer.floats(weights.first.bias)
-        for number in range(len(weights.dense)):
+        network = self._network
+        self._writer.floats(network.conv_first.weight.permute(2, 3, 1, 0))
+        self._writer.floats(_bias(network.conv_first))
+        for number in range(len(self._blocks)):
             self._dense_block(number)
         self._writer.floats(self._stored(BODY_NAME))
-        self._layer(BODY_NAME, weights.body, None)
+        self._layer(BODY_NAME, network.conv_body, None)
         self._writer.floats(self._stored(UP_NAMES[0]))
-        self._layer(UP_NAMES[0], weights.up[0], UP_NAMES[1])
-        self._layer(UP_NAMES[1], weights.up[1], HIGH_NAME)
-        self._layer(HIGH_NAME, weights.high, LAST_NAME)
-        self._last()
+        self._layer(UP_NAMES[0], network.conv_up1, UP_NAMES[1])
+        self._layer(UP_NAMES[1], network.conv_up2, HIGH_NAME)
+        self._layer(HIGH_NAME, network.conv_hr, LAST_NAME)
+        self._last(network.conv_last)
         return self._writer.content()
 
     def _stored(self, name: str) -> Tensor:
@@ -103,7 +105,7 @@ class _Quantiser:
         return _STORED / (headroom * self._ranges.activations[name].clamp_min(_SMALLEST))
 
     def _dense_block(self, number: int) -> None:
-        layers = self._weights.dense[number]
+        layers = convolutions(self._blocks[number])
         names = [stream_name(number), *(growth_name(number, position) for position in range(len(layers) - 1))]
         widths = [FEATURES, *([GROWTH] * (len(names) - 1))]
         transformed = [transform_weights(layer.weight, doubled=False) for layer in layers]
@@ -119,15 +121,15 @@ class _Quantiser:
                 factor = self._stored(names[position + 1])
             else:
                 factor = torch.full((FEATURES,), RESIDUAL)
-            self._filters(transformed[position], shared, layer.bias, factor)
+            self._filters(transformed[position], shared, _bias(layer), factor)
 
-    def _layer(self, name: str, layer: Convolution, target: str | None) -> None:
+    def _layer(self, name: str, layer: nn.Conv2d, target: str | None) -> None:
         """A convolution in 16 bits; ``target``: who reads what it gives, None where that stays in floats."""
         transformed = transform_weights(layer.weight, doubled=name in UP_NAMES)
         real = transformed * (_QUARTER / self._stored(name).double())
         scale = real.abs().amax(2, keepdim=True).clamp_min(_LEAST_SCALE) / _WIDE_LEVELS
         factor = torch.ones(FEATURES) if target is None else self._stored(target)
-        self._writer.wide_filters((real / scale).round(), scale[..., 0] * factor.double(), layer.bias * factor)
+        self._writer.filters((real / scale).round(), scale[..., 0] * factor.double(), _bias(layer) * factor, wide=True)
 
     def _multipliers(self, name: str, weights: Tensor) -> Tensor:
         """Write what takes stored activations to 8 bits; return what an 8-bit unit of each is worth, FP64 [taps, C].
@@ -148,14 +150,19 @@ class _Quantiser:
         scale = real.abs().amax(2, keepdim=True).clamp_min(_LEAST_SCALE) / _LEVELS
         self._writer.filters((real / scale).round(), scale[..., 0] * factor.double(), bias * factor)
 
-    def _last(self) -> None:
-        layer = self._weights.last
+    def _last(self, layer: nn.Conv2d) -> None:
         real = layer.weight.double() / self._stored(LAST_NAME).double()[None, :, None, None]
         scale = real.abs().amax(dim=(1, 2, 3)).clamp_min(_LEAST_SCALE) / _WIDE_LEVELS
         levels = (real / scale[:, None, None, None]).round()
         self._writer.int16(levels.permute(2, 3, 0, 1))
         self._writer.floats(_padded(scale * 255.0))
-        self._writer.floats(_padded(layer.bias.double() * 255.0))
+        self._writer.floats(_padded(_bias(layer).double() * 255.0))
+
+
+def _bias(layer: nn.Conv2d) -> Tensor:
+    if layer.bias is None:
+        raise ValueError("all convolutions of an RRDBNet have a bias")
+    return layer.bias
 
 
 def _starts(widths: Sequence[int]) -> list[int]:

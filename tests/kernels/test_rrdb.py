@@ -11,22 +11,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from skimage import data
-from torch import Tensor
 
 from export.architectures import rrdbnet
-from export.models import model_spec
+from export.architectures.image_graph import ImageGraph
 from export.onnx_export import to_onnx
 from export.precision.gate import psnr
-from export.winograd.build import build_kernel
-from export.winograd.network import Weights, forward, read_weights
 from export.winograd.quantise import quantise
-from limner.cpu import cpu_flags, winograd_obstacle
 from limner.errors import InputError
 from limner.rrdb import LIBRARY_FILE, WEIGHTS_FILE, KernelUnusable, RrdbNetwork
-
-_OBSTACLE = winograd_obstacle(cpu_flags() - {"amx_int8"})
-
-pytestmark = pytest.mark.skipif(_OBSTACLE is not None, reason=str(_OBSTACLE))
+from tests.export.winograd.small_rrdb import library, require_kernel, spec_of
 
 UInt8 = NDArray[np.uint8]
 
@@ -34,54 +27,42 @@ UInt8 = NDArray[np.uint8]
 class Subject:
     """A network in the kernel and the same in PyTorch. No dataclass: Hypothesis would print all its weights."""
 
-    def __init__(self, folder: Path, weights: Weights) -> None:
+    def __init__(self, folder: Path, network: ImageGraph) -> None:
         self.folder = folder
-        self.weights = weights
+        self.network = network
         self.kernel = RrdbNetwork(folder / WEIGHTS_FILE)
 
     def reference(self, picture: UInt8) -> UInt8:
         """What floats give."""
-        with torch.no_grad():
-            levels = torch.from_numpy(picture[None].copy()).permute(0, 3, 1, 2).float() / 255.0
-            result = forward(self.weights, levels, _ignore)
-        return ((result.clamp(0, 1) * 255.0).round().byte().permute(0, 2, 3, 1).numpy()[0]).astype(np.uint8)
+        with torch.inference_mode():
+            return np.asarray(self.network(torch.from_numpy(picture[None]))[0].numpy(), np.uint8)
 
 
-def _ignore(name: str, value: Tensor) -> None:
-    del name, value
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("kernel") / LIBRARY_FILE
-    build_kernel(path)
-    return path
-
-
-def _subject(folder: Path, library: Path, model: str, scale: int) -> Subject:
+def _subject(folder: Path, scale: int) -> Subject:
     """Random weights, six dense blocks, whose growths are made to matter; results lie in the middle of the levels."""
+    require_kernel()
     seeded = rrdbnet.seeded_state(3, {"num_block": 2, "scale": scale})
     state = {
         name: 2.0 * value if ".rdb" in name and name.endswith("weight") else value for name, value in seeded.items()
     }
     state["conv_last.bias"] = torch.full((3,), 0.5)
     network = rrdbnet.served(rrdbnet.build(state, "test")).eval()
-    graph = to_onnx(model_spec(model), network, rrdbnet.examples(0)[0])
+    graph = to_onnx(spec_of(scale), network, rrdbnet.examples(0)[0])
     photo = data.astronaut()
     calibration = [np.ascontiguousarray(photo[None, y : y + 64, y : y + 64]) for y in range(0, 449, 32)]
     (folder / WEIGHTS_FILE).write_bytes(quantise(graph, calibration))
-    (folder / LIBRARY_FILE).write_bytes(library.read_bytes())
-    return Subject(folder, read_weights(graph))
+    (folder / LIBRARY_FILE).write_bytes(library())
+    return Subject(folder, network)
 
 
 @pytest.fixture(scope="module")
-def fourfold(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Subject:
-    return _subject(tmp_path_factory.mktemp("x4"), library, "realesrgan_x4", 4)
+def fourfold(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return _subject(tmp_path_factory.mktemp("x4"), 4)
 
 
 @pytest.fixture(scope="module")
-def twofold(tmp_path_factory: pytest.TempPathFactory, library: Path) -> Subject:
-    return _subject(tmp_path_factory.mktemp("x2"), library, "realesrgan_x2", 2)
+def twofold(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+    return _subject(tmp_path_factory.mktemp("x2"), 2)
 
 
 def _photo(height: int, width: int, seed: int) -> UInt8:
