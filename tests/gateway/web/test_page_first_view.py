@@ -32,8 +32,11 @@ def test_the_whole_page_weighs_less_than_250_kb(visit: OpenVisit, archive: dict[
     made.page.reload()
     made.choose(archive)
     made.batch_done()
+    # An event stream of the view before has a size, but no address: it was answered before anyone listened.
     weights = {
-        urls[name]: size for name, size in sizes.items() if "/v1/" not in urls[name] and "blob:" not in urls[name]
+        urls[name]: size
+        for name, size in sizes.items()
+        if name in urls and "/v1/" not in urls[name] and "blob:" not in urls[name]
     }
     assert any("BatchView" in url for url in weights)
     assert sum(url.endswith((".js", ".css")) for url in weights) >= 3
