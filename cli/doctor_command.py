@@ -86,9 +86,11 @@ def _onnxruntime() -> Finding:
 
 def _check_triton() -> list[Finding]:
     try:
-        installation = locate_triton()
+        installation = locate_triton(get_settings().triton_home)
     except LimnerError as error:
         return [Finding("missing", error.message)]
+    if installation.libpython is None:
+        return [Finding("ok", f"Triton server {installation.server}")]
     return [
         Finding("ok", f"Triton server (nvidia-pytriton {version('nvidia-pytriton')})"),
         Finding("ok", f"{installation.libpython.name}"),

@@ -13,6 +13,8 @@ from limner.errors import LimnerError
 
 _COMMANDS = {
     "serve": "cli.serve_command",
+    "triton": "cli.triton_command",
+    "probe": "cli.probe_command",
     "enhance": "cli.enhance_command",
     "models": "cli.models_command",
     "weights": "cli.weights_command",

@@ -1,4 +1,4 @@
-"""The one settings class: environment variables with the prefix ``LIMNER_``, checked at start."""
+"""The one settings class: environment variables with the prefix ``LIMNER_``, or files of secrets, checked at start."""
 
 from __future__ import annotations
 
@@ -17,10 +17,15 @@ from pydantic import (
     model_validator,
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import SettingsError as SourceError
 
+from limner.endpoints import parse_endpoints
 from limner.errors import SettingsError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+SECRETS = Path("/run/secrets")
+"""Where Docker puts secrets: what the file ``limner_api_keys`` there holds is ``LIMNER_API_KEYS``, if that is unset."""
 
 NO_RATE_LIMIT = "off"
 
@@ -53,18 +58,34 @@ def check_rate_limit(text: str) -> str:
 class Settings(BaseSettings):
     """Every setting, with its default. The description of a field is its line in ``docs/settings.md``."""
 
-    model_config = SettingsConfigDict(env_prefix="LIMNER_", extra="ignore", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="LIMNER_",
+        extra="ignore",
+        env_ignore_empty=True,
+        secrets_dir=SECRETS if SECRETS.is_dir() else None,
+    )
 
     host: str = Field("127.0.0.1", pattern=r"^\S+$", description="Address the gateway listens on.")
     port: int = Field(8000, ge=0, le=65535, description="Port the gateway listens on; 0 takes a free one.")
     triton_url: str | None = Field(
-        None, description="`host:port` of a Triton gRPC endpoint; unset starts the embedded server."
+        None,
+        description="`host:port` of a Triton's gRPC endpoint, or several separated by commas, where a name counts once "
+        "for each of its addresses; unset starts the embedded server.",
+    )
+    triton_home: Path | None = Field(
+        None,
+        description="Folder of a Triton to start, `/opt/tritonserver` in NVIDIA's container; unset: the embedded one.",
+    )
+    triton_host: str = Field(
+        "127.0.0.1",
+        pattern=r"^\S+$",
+        description="Address that `limner triton` listens on; the embedded server takes loopback only.",
     )
     triton_grpc_port: int = Field(
-        8001, ge=0, le=65535, description="Loopback port of the embedded server's gRPC endpoint; 0 takes a free one."
+        8001, ge=0, le=65535, description="Port of the started Triton's gRPC endpoint; 0 takes a free one."
     )
     triton_metrics_port: int = Field(
-        8002, ge=0, le=65535, description="Loopback port of the embedded server's metrics; 0 takes a free one."
+        8002, ge=0, le=65535, description="Port of the started Triton's metrics; 0 takes a free one."
     )
     triton_open_apis: bool = Field(
         False, description="Leave Triton's configuration and statistics protocols open, which `perf_analyzer` needs."
@@ -205,11 +226,9 @@ class Settings(BaseSettings):
 
     @field_validator("triton_url")
     @classmethod
-    def _host_and_port(cls, value: str | None) -> str | None:
+    def _hosts_and_ports(cls, value: str | None) -> str | None:
         if value is not None:
-            host, colon, port = value.rpartition(":")
-            if not (host and colon and port.isdigit()) or "/" in value:
-                raise ValueError("must be host:port, for example 127.0.0.1:8001")
+            parse_endpoints(value)
         return value
 
     @property
@@ -239,6 +258,11 @@ def get_settings() -> Settings:
     except ValidationError as error:
         problems = (_problem(problem["loc"], problem["input"], problem["msg"]) for problem in error.errors())
         raise SettingsError("; ".join(problems) + ". See docs/settings.md.") from None
+    except SourceError as error:
+        if not isinstance(error.__cause__, OSError):
+            raise
+        file, reason = error.__cause__.filename, error.__cause__.strerror
+        raise SettingsError(f"{file} cannot be read ({reason}). Let this user read it.") from None
 
 
 def _problem(place: tuple[int | str, ...], value: object, reason: str) -> str:

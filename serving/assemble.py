@@ -1,4 +1,4 @@
-"""Put together the folder that the embedded Triton runs from: backends, and a repository of what can be served."""
+"""Put together the folder that Triton runs from: backends, and a repository of what can be served."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ BACKENDS = PROJECT_ROOT / "backends"
 
 @dataclass(frozen=True)
 class RuntimeFolder:
-    """``root`` holds ``backends`` and ``models``; it belongs to one server process and goes with it."""
+    """``root`` holds ``backends`` and ``models``; it belongs to one server process and goes with it.
+
+    ``native_backends`` is the folder of an installed server's own backends, where those serve the profile.
+    """
 
     root: Path
+    native_backends: Path | None = None
 
     @property
     def backends(self) -> Path:
-        return self.root / "backends"
+        return self.native_backends or self.root / "backends"
 
     @property
     def models(self) -> Path:
@@ -57,7 +61,8 @@ def assemble(
 
     Args:
         run_dir: parent of runtime folders; those of dead processes are removed.
-        installation: the embedded server.
+        installation: the server. One that has backends of its own uses them on GPUs; on CPUs it runs ours, which
+            are what all measurements are of.
         exported: folder that ``limner export`` filled.
         profile: which ``configs/<profile>.pbtxt`` every network must have.
         winograd: whether Limner's own kernel serves the networks that were exported for it.
@@ -66,14 +71,16 @@ def assemble(
         ServingError: a network has no configuration for the profile.
     """
     _remove_stale(run_dir)
-    folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}")
-    folder.backends.mkdir(parents=True)
-    _make_python_backend(installation, folder.backends / "python")
-    for backend in _subfolders(BACKENDS):
-        if (backend / "model.py").is_file():
-            (folder.backends / backend.name).symlink_to(backend)
+    native_backends = None if profile == "cpu" else installation.native_backends
+    folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}", native_backends)
+    folder.models.mkdir(parents=True)
+    if native_backends is None:
+        folder.backends.mkdir()
+        _make_python_backend(installation, folder.backends / "python")
+        for backend in _subfolders(BACKENDS):
+            if is_python_based(backend):
+                (folder.backends / backend.name).symlink_to(backend)
 
-    folder.models.mkdir()
     served = {entry.model for entry in Catalog.load(exported / CATALOG_FILE).entries if entry.available}
     for model in _subfolders(MODEL_REPOSITORY):
         if _is_network(model):
@@ -89,6 +96,11 @@ def assemble(
     return folder
 
 
+def is_python_based(backend: Path) -> bool:
+    """Whether a backend's folder holds a backend in Python, run by the backend ``python``."""
+    return (backend / "model.py").is_file()
+
+
 def _make_python_backend(installation: TritonInstallation, target: Path) -> None:
     """The ``python`` backend with the stub of this Python beside it, where Triton looks for it.
 
@@ -96,7 +108,8 @@ def _make_python_backend(installation: TritonInstallation, target: Path) -> None
     run while another thread's fork holds it open.
     """
     shutil.copytree(installation.python_backend, target)
-    (target / installation.stub.name).symlink_to(installation.stub)
+    if not (target / installation.stub.name).exists():
+        (target / installation.stub.name).symlink_to(installation.stub)
 
 
 def _subfolders(folder: Path) -> Iterator[Path]:

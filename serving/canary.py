@@ -11,13 +11,18 @@ import tritonclient.grpc as triton
 from tritonclient.utils import InferenceServerException
 
 from limner.canary import SIDE, canary_png
-from limner.errors import ServingError
+from limner.errors import QueueFull, ServingError
+from limner.triton_messages import from_triton
 
 
 class CanaryFailed(ServingError):
     """An inference that must succeed did not."""
 
     type, title = "canary-failed", "Canary failed"
+
+
+class CanaryRefused(CanaryFailed):
+    """The server has as much work as it takes: it is alive, and says so."""
 
 
 def is_ready(client: triton.InferenceServerClient) -> bool:
@@ -55,6 +60,7 @@ def send_canary(client: triton.InferenceServerClient, parameters: Mapping[str, s
     """Enhance the canary's photo and check the report.
 
     Raises:
+        CanaryRefused: the server is full.
         CanaryFailed: there was no answer within ``timeout`` seconds, or a wrong one.
     """
     photo = np.frombuffer(canary_png(), np.uint8)
@@ -76,4 +82,6 @@ def _infer(
     try:
         return client.infer(model, inputs, parameters=dict(parameters) or None, client_timeout=timeout)
     except InferenceServerException as error:
-        raise CanaryFailed(f"The canary inference of {model} failed: {error.message()}") from error
+        refused = isinstance(from_triton(error.message() or ""), QueueFull)
+        kind, word = (CanaryRefused, "was refused") if refused else (CanaryFailed, "failed")
+        raise kind(f"The canary inference of {model} {word}: {error.message()}") from error

@@ -1,4 +1,4 @@
-"""Find the Triton server that the package ``nvidia-pytriton`` carries, and what it needs to run."""
+"""Find a Triton server and what it needs to run: that of the package ``nvidia-pytriton``, or an installed one."""
 
 from __future__ import annotations
 
@@ -14,29 +14,55 @@ from limner.errors import ServingError
 
 @dataclass(frozen=True)
 class TritonInstallation:
-    """Where the parts of the embedded server lie.
+    """Where the parts of a server lie.
 
     Attributes:
         server: the ``tritonserver`` binary.
         libraries: folder of the shared libraries it was linked with.
         python_backend: folder of the ``python`` backend.
         stub: the Python stub for the running Python version.
-        libpython: shared library of the running Python, which the stub is linked against.
+        libpython: shared library of the running Python, which the stub is linked against; None where the system's
+            loader finds it by itself.
+        native_backends: folder of all backends of an installed server; None for the embedded one, which has no other.
     """
 
     server: Path
     libraries: Path
     python_backend: Path
     stub: Path
-    libpython: Path
+    libpython: Path | None
+    native_backends: Path | None = None
 
 
-def locate_triton() -> TritonInstallation:
-    """Find the embedded server.
+def locate_triton(home: Path | None = None) -> TritonInstallation:
+    """Find the server below ``home``, such as ``/opt/tritonserver``; None: the embedded one.
 
     Raises:
         ServingError: naming what is missing and how to get it.
     """
+    return _embedded() if home is None else _installed(home)
+
+
+def _installed(home: Path) -> TritonInstallation:
+    python_backend = home / "backends" / "python"
+    installation = TritonInstallation(
+        server=home / "bin" / "tritonserver",
+        libraries=home / "lib",
+        python_backend=python_backend,
+        stub=python_backend / "triton_python_backend_stub",
+        libpython=None,
+        native_backends=python_backend.parent,
+    )
+    for part in (installation.server, installation.stub):
+        if not part.is_file():
+            raise ServingError(
+                f"{part} is missing. LIMNER_TRITON_HOME must be the folder of a Triton server with the backend python, "
+                "such as /opt/tritonserver in NVIDIA's container."
+            )
+    return installation
+
+
+def _embedded() -> TritonInstallation:
     spec = importlib.util.find_spec("pytriton")
     if spec is None or spec.origin is None:
         raise ServingError(

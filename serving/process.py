@@ -1,4 +1,4 @@
-"""One run of the embedded Triton: the command line, the environment, the process, its log and its end."""
+"""One run of Triton: the command line, the environment, the process, its log and its end."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from limner.cancellation import lower_flags_of
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from limner.undumpable import SCRUBBING
-from serving.assemble import RuntimeFolder
+from serving.assemble import RuntimeFolder, is_python_based
 from serving.gpu_packages import library_folders
 from serving.locate import TritonInstallation
 from serving.preload import write_library
@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 RESTRICTED_APIS = "shared-memory,model-repository,model-config,statistics,trace,logging"
 """Triton's protocols that change or reveal more than inference needs."""
+
+LOOPBACK = "127.0.0.1"
 
 _MIB = 1 << 20
 _STUB_NAME = "triton_python_backend_stub"
@@ -63,7 +65,7 @@ def require_free_port(host: str, port: int, variable: str) -> None:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Loopback ports of one server, kept across its restarts.
+    """Ports of one server, kept across its restarts, on the address ``host``.
 
     ``api_key`` opens the restricted protocols to a client that sends it as metadata
     ``triton-grpc-protocol-limner-key``.
@@ -73,19 +75,29 @@ class Endpoint:
     metrics: int
     open_apis: bool = False
     api_key: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    host: str = LOOPBACK
 
     @property
     def url(self) -> str:
-        return f"127.0.0.1:{self.grpc}"
+        """``host:port`` of its gRPC, from this machine."""
+        return own_url(self.host, self.grpc)
+
+
+def own_url(host: str, port: int) -> str:
+    """``host:port`` at which this machine reaches what listens on ``host``, which may stand for all addresses."""
+    reached = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - asked for, not listened on
+    return f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
 
 
 def command_line(
     installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str
 ) -> list[str]:
-    """Loopback only, nothing but inference: the flags are those of a server that strangers could reach."""
+    """Nothing but inference: the flags are those of a server that strangers could reach."""
     shared_memory = [
         f"--backend-config={backend},{key}={value}"
-        for backend in sorted(path.name for path in folder.backends.iterdir())
+        for backend in sorted(
+            path.name for path in folder.backends.iterdir() if path.name == "python" or is_python_based(path)
+        )
         for key, value in (
             ("shm-region-prefix-name", shared_memory_prefix(folder)),
             ("shm-default-byte-size", 8 * _MIB),
@@ -104,11 +116,11 @@ def command_line(
         "--model-control-mode=none",
         "--disable-auto-complete-config",
         "--allow-http=false",
-        "--grpc-address=127.0.0.1",
+        f"--grpc-address={endpoint.host}",
         f"--grpc-port={endpoint.grpc}",
-        "--metrics-address=127.0.0.1",
+        f"--metrics-address={endpoint.host}",
         f"--metrics-port={endpoint.metrics}",
-        "--allow-gpu-metrics=false",
+        f"--allow-gpu-metrics={str(profile != 'cpu').lower()}",
         "--allow-sagemaker=false",
         "--allow-vertex-ai=false",
         "--exit-timeout-secs=10",
@@ -129,8 +141,10 @@ def environment(installation: TritonInstallation, profile: str = "cpu") -> dict[
     The stub runs Python isolated: ``PYTHONPATH`` and ``PYTHONHOME`` mean nothing to it. It finds its packages as
     ``python3`` on ``PATH`` would, so this Python's folder comes first there.
     """
-    libraries = [str(installation.libraries), str(installation.libpython.parent)]
-    if profile == "gpu":
+    libraries = [str(installation.libraries)]
+    if installation.libpython is not None:
+        libraries.append(str(installation.libpython.parent))
+    if profile == "gpu" and installation.native_backends is None:
         libraries += map(str, library_folders())
     return {
         **os.environ,

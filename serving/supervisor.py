@@ -1,4 +1,4 @@
-"""Keep the embedded Triton alive: start, watch, restart, stop.
+"""Keep Triton alive: start, watch, restart, stop.
 
 Triton 2.51 neither restarts a Python stub that died nor stops calling itself ready, so the supervisor looks at the
 stubs' processes and sends canaries, and restarts the whole server when either is gone.
@@ -17,7 +17,7 @@ from limner.canary import LIGHT_PARAMETERS
 from limner.errors import LimnerError, ServingError
 from limner.settings import Settings
 from serving.assemble import RuntimeFolder, assemble
-from serving.canary import CanaryFailed, check_tensors, is_ready, send_canary
+from serving.canary import CanaryFailed, CanaryRefused, check_tensors, is_ready, send_canary
 from serving.gpu_packages import check_profile
 from serving.locate import locate_triton
 from serving.process import Endpoint, TritonProcess, is_living_stub
@@ -38,17 +38,30 @@ _BACKOFF_SECONDS = (0.0, 1.0, 5.0, 15.0, 30.0)
 
 
 class Supervisor:
-    """Owns the embedded server. Use as a context manager, or call :meth:`start` and :meth:`stop`.
+    """Owns a server. Use as a context manager, or call :meth:`start` and :meth:`stop`.
+
+    With ``restart`` false, a server that cannot be trusted any more is stopped and not started anew: for whoever is
+    started again themselves, such as a container.
 
     All of Triton's life is managed from one thread, since the kernel ends Triton with the thread that started it.
     """
 
-    def __init__(self, settings: Settings, endpoint: Endpoint, on_progress: Callable[[str], None] = logger.info):
+    def __init__(
+        self,
+        settings: Settings,
+        endpoint: Endpoint,
+        on_progress: Callable[[str], None] = logger.info,
+        *,
+        restart: bool = True,
+    ):
         self._settings = settings
+        self._restarts_it = restart
+        self._end_reason: str | None = None
         self.endpoint = endpoint
         self._say = on_progress
         self._thread = threading.Thread(target=self._run, name="triton-supervisor", daemon=True)
         self._started = threading.Event()
+        self._ended = threading.Event()
         self._stopping = threading.Event()
         self._start_error: LimnerError | None = None
         self._process: TritonProcess | None = None
@@ -84,11 +97,17 @@ class Supervisor:
         if self._thread.is_alive():
             self._thread.join()
 
+    def wait(self) -> str | None:
+        """Block until the server is gone. Gives the reason why it could not be trusted; None: it was told to stop."""
+        self._ended.wait()  # not the thread: a signal that interrupts join() makes Python take it for finished
+        return self._end_reason
+
     def _run(self) -> None:
         folder: RuntimeFolder | None = None
         try:
-            check_profile(self._settings.profile)
-            installation = locate_triton()
+            if self._settings.triton_home is None:
+                check_profile(self._settings.profile)
+            installation = locate_triton(self._settings.triton_home)
             folder = assemble(
                 self._settings.run_dir,
                 installation,
@@ -115,11 +134,12 @@ class Supervisor:
             if folder is not None:
                 folder.remove()
             self._started.set()
+            self._ended.set()
 
     def _bring_up(self, launch: Callable[[], TritonProcess]) -> None:
         """Launch and wait until the server can be trusted."""
         self._process = process = launch()
-        timeout = GPU_START_TIMEOUT if self._settings.profile == "gpu" else START_TIMEOUT
+        timeout = START_TIMEOUT if self._settings.profile == "cpu" else GPU_START_TIMEOUT
         deadline = time.monotonic() + timeout
         with triton.InferenceServerClient(self.endpoint.url) as client:
             while not is_ready(client):
@@ -140,6 +160,9 @@ class Supervisor:
         while not self._stopping.is_set():
             reason = self._watch_one_run()
             if reason is None:
+                return
+            if not self._restarts_it:
+                self._end_reason = reason
                 return
             self._say(f"Triton is restarted: {reason}")
             failures = 0 if self._restart(launch) else min(failures + 1, len(_BACKOFF_SECONDS) - 1)
@@ -177,6 +200,8 @@ class Supervisor:
                 try:
                     send_canary(client, LIGHT_PARAMETERS, _CANARY_TIMEOUT)
                     missed = 0
+                except CanaryRefused:
+                    pass  # full: were it stuck, its queues would empty by their time-outs, and canaries fail then
                 except CanaryFailed as error:
                     missed += 1
                     logger.warning("%s", error.message)

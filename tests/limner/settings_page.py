@@ -20,6 +20,9 @@ start with a message that names the variable.
 A switch takes `0` or `1`. A variable that is set to nothing counts as unset. Relative paths start at the \
 current folder; the default paths below lie in the project's folder.
 
+What an unset variable would hold may also be in a file of its name in `/run/secrets`, such as \
+`/run/secrets/limner_api_keys`, where Docker puts secrets.
+
 | variable | default | meaning |
 |---|---|---|
 """

@@ -21,6 +21,7 @@ WRONG = {
     "host": ["x y"],
     "port": ["-1", "65536", "http", "80.5"],
     "triton_url": ["localhost", "localhost:", "localhost:grpc", "8001", "http://x:8001"],
+    "triton_host": ["x y"],
     "triton_grpc_port": ["-1", "65536", "x"],
     "triton_metrics_port": ["-1", "65536", "x"],
     "triton_open_apis": ["maybe", "2"],
@@ -62,7 +63,7 @@ WRONG = {
     "audit_retention_days": ["0", "3651", "1.5", "always"],
     "canary_interval": ["0", "3601", "often"],
 }
-ANYTHING_GOES = {"data", "weights", "tls_cert", "tls_key", "audit_log"}
+ANYTHING_GOES = {"data", "weights", "triton_home", "tls_cert", "tls_key", "audit_log"}
 """Any text is a path."""
 
 ENTRY = f"alice:{'ab' * 32}:enhance+metrics:100/minute;5000/day"
@@ -71,6 +72,8 @@ RIGHT = {
     "host": ("0.0.0.0", "0.0.0.0"),
     "port": ("0", 0),
     "triton_url": ("[::1]:8001", "[::1]:8001"),
+    "triton_home": ("/opt/tritonserver", Path("/opt/tritonserver")),
+    "triton_host": ("0.0.0.0", "0.0.0.0"),
     "triton_grpc_port": ("65535", 65535),
     "triton_metrics_port": ("0", 0),
     "triton_open_apis": ("1", True),
@@ -251,3 +254,45 @@ def test_page_is_up_to_date() -> None:
 
 def test_page_shows_no_path_of_this_machine() -> None:
     assert str(PROJECT_ROOT) not in PAGE.read_text("utf-8")
+
+
+@pytest.fixture
+def secrets(no_settings: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder such as Docker's, in its place."""
+    no_settings.setitem(Settings.model_config, "secrets_dir", tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["limner_redis_url", "LIMNER_REDIS_URL"])
+def test_secrets_may_be_files(secrets: Path, name: str) -> None:
+    (secrets / name).write_text("redis://:geheim@redis:6379/0\n")
+    (secrets / "limner_port").write_text("8010")
+    (secrets / "tls_key").write_text("not ours")
+    settings = get_settings()
+    assert settings.redis_url == SecretStr("redis://:geheim@redis:6379/0")
+    assert settings.port == 8010
+
+
+def test_the_environment_goes_before_files(secrets: Path, no_settings: pytest.MonkeyPatch) -> None:
+    (secrets / "limner_port").write_text("8010")
+    no_settings.setenv("LIMNER_PORT", "8020")
+    assert get_settings().port == 8020
+
+
+def test_a_wrong_file_is_named_and_not_shown(secrets: Path) -> None:
+    (secrets / "limner_redis_url").write_text("sésame ouvre-toi")
+    with pytest.raises(SettingsError, match="LIMNER_REDIS_URL is wrong") as refused:
+        get_settings()
+    assert "ouvre" not in refused.value.message
+
+
+def test_a_file_that_this_user_may_not_read_is_named(secrets: Path, no_settings: pytest.MonkeyPatch) -> None:
+    secret = secrets / "limner_redis_url"
+    secret.write_text("redis://redis:6379/0")
+
+    def forbidden(path: Path, *_: object, **__: object) -> str:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    no_settings.setattr(Path, "read_text", forbidden)
+    with pytest.raises(SettingsError, match=r"limner_redis_url cannot be read \(Permission denied\)"):
+        get_settings()
