@@ -15,6 +15,7 @@ from gateway.logs import configure_logging
 from limner.catalog import CATALOG_FILE
 from limner.errors import ServingError, SettingsError
 from limner.settings import Settings, get_settings
+from serving.drain import drain
 from serving.process import Endpoint, free_port, require_free_port
 from serving.supervisor import Supervisor
 
@@ -55,7 +56,15 @@ def triton(wait: float) -> None:
         with Supervisor(settings, endpoint, click.echo, restart=False) as supervisor:
             metrics = endpoint.url.rpartition(":")[0] + f":{endpoint.metrics}"
             click.echo(_READY.format(url=endpoint.url, metrics=metrics))
-            reason = supervisor.wait()
+            try:
+                reason = supervisor.wait()
+            except KeyboardInterrupt:
+                click.echo(
+                    f"Waiting up to {settings.shutdown_timeout:g} s for photos at work; Ctrl-C again stops at once."
+                )
+                if left := drain(endpoint, settings.shutdown_timeout):
+                    click.echo(f"{left} photos at work are broken off.")
+                raise
         if reason is not None:
             raise ServingError(f"Triton cannot be trusted any more and was stopped: {reason}")
     click.echo("Triton has stopped.")

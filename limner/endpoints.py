@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from ipaddress import IPv6Address
+from ipaddress import AddressValueError, IPv6Address
 from typing import NamedTuple
 
 _ENDPOINT = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[^\s:/,@\[\]]+)):(?P<port>[0-9]{1,5})")
@@ -25,14 +26,12 @@ def parse_endpoints(text: str) -> tuple[HostPort, ...]:
     Raises:
         ValueError: it is something else.
     """
-    found: dict[HostPort, None] = {}
-    for part in (part.strip() for part in text.split(",")):
-        match = _ENDPOINT.fullmatch(part)
-        port = int(match["port"]) if match else 0
-        if match is None or not 0 < port < 65_536:
-            raise ValueError(
-                "must be host:port, for example 127.0.0.1:8001 or [::1]:8001, or several separated by commas"
-            )
-        host = str(IPv6Address(match["ipv6"])) if match["ipv6"] else match["host"]
-        found[HostPort(host, port)] = None
-    return tuple(found)
+    return tuple(dict.fromkeys(_parse(part.strip()) for part in text.split(",")))
+
+
+def _parse(text: str) -> HostPort:
+    if (match := _ENDPOINT.fullmatch(text)) and 0 < int(match["port"]) < 65_536:
+        with contextlib.suppress(AddressValueError):
+            host = str(IPv6Address(match["ipv6"])) if match["ipv6"] else match["host"]
+            return HostPort(host, int(match["port"]))
+    raise ValueError("must be host:port, for example 127.0.0.1:8001 or [::1]:8001, or several separated by commas")

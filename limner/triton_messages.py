@@ -18,6 +18,8 @@ def from_triton(message: str) -> LimnerError | None:
         return QueueFull("The queue is full. Try again in a few seconds.")
     if "request timeout expired" in lowered:
         return InferenceTimeout("The enhancement took too long. Try again later, or send a smaller photo.")
+    if "server is stopping" in lowered:
+        return InferenceUnavailable("The inference server is being stopped. Send the photo again in a few seconds.")
     if "stub process" in lowered and "not healthy" in lowered:
         return InferenceUnavailable(
             "A process of the inference server died and is being replaced. Send the photo again in a few seconds."

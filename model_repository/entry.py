@@ -12,6 +12,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import triton_python_backend_utils as pb_utils
+
 from limner.cancellation import PARAMETER, lower_flag, new_token, raise_flag
 from model_repository.calls import ask_all
 from model_repository.step_model import Array, AsyncStepModel, Caller, tensor
@@ -26,7 +28,22 @@ class EntryModel(AsyncStepModel):
     most: ClassVar[int | None] = 64
     outputs: ClassVar[Mapping[str, str]]
 
+    def prepare(self) -> None:
+        self._family = pb_utils.MetricFamily(
+            name="limner_photos_at_work",
+            description="Photos that the entry points work on.",
+            kind=pb_utils.MetricFamily.GAUGE,
+        )
+        self._at_work = self._family.Metric(labels={"model": self.logger.name})
+
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
+        self._at_work.increment(1)
+        try:
+            return await self._ask_the_ensemble(request, caller)
+        finally:
+            self._at_work.increment(-1)
+
+    async def _ask_the_ensemble(self, request: Any, caller: Caller) -> dict[str, Array]:
         token = new_token()
         inputs, parameters = {"IMAGE": tensor(request, "IMAGE")}, {**_passed_on(request), PARAMETER: token}
         waiting = asyncio.ensure_future(ask_all("enhance_photo", inputs, list(self.outputs.values()), parameters))

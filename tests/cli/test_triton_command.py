@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -20,7 +21,8 @@ import tritonclient.grpc as triton
 from ensemble.photo import UInt8
 from limner.catalog import CATALOG_FILE, Catalog
 from limner.settings import PROJECT_ROOT, Settings
-from serving.process import free_port, is_living_stub
+from serving.drain import photos_at_work
+from serving.process import Endpoint, free_port, is_living_stub
 from tests.conftest import enhancing
 from tests.model_repository.photos import encode
 from tests.serving.native_triton import lay_out
@@ -121,6 +123,27 @@ def test_an_installed_triton_serves_until_told_to_stop(
     assert "Triton has stopped." in running.output
     assert not [child for child in family if child.is_running() and child.status() != psutil.STATUS_ZOMBIE]
     assert not list(Settings().run_dir.glob(f"{running.process.pid}-*"))
+
+
+def test_what_is_at_work_is_finished_first(start: Start, models_dir: Path, portrait: UInt8) -> None:
+    running = start(LIMNER_SHUTDOWN_TIMEOUT="120")
+    running.wait_for("Triton is ready.")
+    endpoint = Endpoint(running.grpc, running.metrics)
+    assert photos_at_work(endpoint) == 0
+
+    def enhanced() -> int:
+        with triton.InferenceServerClient(endpoint.url) as client:
+            image, _ = enhancing(client)(encode(portrait, "PNG"), {"background": "realesrgan", "restorer": "none"})
+            return len(image)
+
+    with ThreadPoolExecutor() as pool:
+        photo = pool.submit(enhanced)
+        while photos_at_work(endpoint) == 0:
+            assert not photo.done(), "it was to be at work when the server is told to stop"
+        code = running.end(signal.SIGTERM)
+        assert photo.result() > 0
+    assert code == 0
+    assert "broken off" not in running.output
 
 
 def test_it_ends_where_a_stub_has_died(start: Start, tmp_path: Path) -> None:

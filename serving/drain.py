@@ -1,0 +1,48 @@
+"""Wait until a Triton has no photo at work: told to stop, it lets its models call each other no more."""
+
+from __future__ import annotations
+
+import http.client
+import re
+import time
+
+from serving.process import Endpoint, own_url
+
+AT_WORK = "limner_photos_at_work"
+"""The gauge that the entry points keep (:mod:`model_repository.entry`)."""
+
+_LOOK_SECONDS = 0.5
+_IDLE_LOOKS = 4
+"""So many in a row: gateways that send photos here may not have heard yet that it stops."""
+
+_VALUE = re.compile(rf"^{AT_WORK}\{{[^}}]*\}} (\S+)$", re.MULTILINE)
+
+
+def photos_at_work(endpoint: Endpoint) -> int:
+    """How many photos the server works on.
+
+    Raises:
+        OSError, http.client.HTTPException: its metrics do not answer.
+    """
+    connection = http.client.HTTPConnection(own_url(endpoint.host, endpoint.metrics), timeout=5)
+    try:
+        connection.request("GET", "/metrics")
+        text = connection.getresponse().read().decode("utf-8", "replace")
+    finally:
+        connection.close()
+    return round(sum(float(value) for value in _VALUE.findall(text)))
+
+
+def drain(endpoint: Endpoint, seconds: float) -> int:
+    """Wait until no photo has been at work for two seconds, ``seconds`` at most. Gives how many are left."""
+    deadline = time.monotonic() + seconds
+    idle = 0
+    while True:
+        try:
+            left = photos_at_work(endpoint)
+        except (OSError, http.client.HTTPException):
+            return 0  # it is gone, and so are they
+        idle = 0 if left else idle + 1
+        if idle == _IDLE_LOOKS or time.monotonic() >= deadline:
+            return left
+        time.sleep(_LOOK_SECONDS)
