@@ -18,6 +18,7 @@ import psutil
 
 from gateway.web import DIST
 from limner.catalog import CATALOG_FILE, ROLES, Catalog
+from limner.cpu import usable_cores
 from limner.errors import LimnerError, ServingError, SettingsError
 from limner.gpu import has_gpu
 from limner.settings import Settings, get_settings
@@ -110,7 +111,7 @@ def _check_machine() -> list[Finding]:
     )
     memory, shared = psutil.virtual_memory().total, shutil.disk_usage(_SHM).total
     findings = [
-        Finding("ok", f"{len(psutil.Process().cpu_affinity() or [])} CPU cores {speed}"),
+        Finding("ok", f"{usable_cores()} CPU cores {speed}"),
         Finding("ok" if memory >= _MEMORY_BYTES else "note", f"{memory / 2**30:.1f} GiB of memory"),
         Finding("ok", "GPU driver found" if has_gpu() else "no GPU: the CPU profile is used"),
     ]

@@ -34,10 +34,10 @@ def export_models() -> None:
 
 @contextlib.contextmanager
 def triton_server(settings: Settings, say: Callable[[str], None], *, fixed_ports: bool = False) -> Iterator[str]:
-    """The ``host:port`` of a gRPC endpoint that has proved to work.
+    """The ``host:port`` of a gRPC endpoint that has proved to work, or those that settings name, as they write them.
 
     Args:
-        settings: ``triton_url`` names a server elsewhere; without it one is started here.
+        settings: ``triton_url`` names servers elsewhere; without it one is started here.
         say: told of each step.
         fixed_ports: listen where settings say rather than on free ports.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from export.progress import Reporter
 from export.sources import Source
 from export.store import ModelStore
 from export.worker import Job
+from limner.cpu import usable_cores
 from limner.errors import ExportError, from_wire
 from limner.settings import PROJECT_ROOT
 
@@ -37,6 +39,8 @@ def _run(job: Job) -> Manifest:
         worker = subprocess.Popen(
             [sys.executable, "-m", "export.worker"],
             cwd=PROJECT_ROOT,
+            # PyTorch counts the machine's cores, of which a container may use few.
+            env={"OMP_NUM_THREADS": str(usable_cores()), **os.environ},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

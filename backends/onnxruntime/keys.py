@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from backends.model_config import ModelConfig
 from backends.parameters import PYTHON_BACKEND_KEYS, Parameters
-from backends.threads import usable_cores
+from limner.cpu import usable_cores
 
 ARENA_SHRINKAGE = "memory.enable_memory_arena_shrinkage"
 DEVICE_ALLOCATOR = "session.use_device_allocator_for_initializers"

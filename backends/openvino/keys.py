@@ -7,7 +7,8 @@ from pathlib import Path
 
 from backends.model_config import ModelConfig
 from backends.parameters import PYTHON_BACKEND_KEYS, Parameters
-from backends.threads import share, usable_cores
+from backends.threads import share
+from limner.cpu import usable_cores
 from limner.errors import ServingError
 
 _PRECISIONS = {"F32": "f32", "BF16": "bf16", "F16": "f16"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from backends.model_config import ModelConfig
 from backends.parameters import PYTHON_BACKEND_KEYS, Parameters
-from backends.threads import share, usable_cores
+from backends.threads import share
+from limner.cpu import usable_cores
 from limner.errors import ServingError
 
 

@@ -8,7 +8,6 @@ Both lie beside the other forms, which other machines go on using.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +21,7 @@ from export.precision.recipes import LIMITS
 from export.precision.samples import Inputs, calibration_inputs, evaluation_inputs
 from export.winograd.build import build_kernel
 from export.winograd.quantise import quantise
+from limner.cpu import usable_cores
 from limner.errors import LimnerError
 from limner.rrdb import LIBRARY_FILE, WEIGHTS_FILE, KernelUnusable, RrdbNetwork
 
@@ -71,7 +71,7 @@ def run(folder: Path, inputs: Sequence[Inputs]) -> list[Outputs]:
         KernelUnusable: where it cannot run here.
     """
     network = RrdbNetwork(folder / WEIGHTS_FILE)
-    threads = len(os.sched_getaffinity(0))
+    threads = usable_cores()
     return [(network.run(sample[0][0], threads)[None],) for sample in inputs]
 
 

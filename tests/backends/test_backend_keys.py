@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from backends.model_config import ModelConfig, read_model_config
 from backends.onnxruntime import keys as onnxruntime_keys
 from backends.onnxruntime.providers import choose_providers
 from backends.openvino import keys as openvino_keys
+from limner.cpu import usable_cores
 from limner.errors import ServingError
 
 CONFIG = ModelConfig(
@@ -28,7 +28,7 @@ CONFIG = ModelConfig(
     device_id=0,
     instances=1,
 )
-CORES = len(os.sched_getaffinity(0))
+CORES = usable_cores()
 ALL_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "OpenVINOExecutionProvider")
 
 
