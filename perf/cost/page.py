@@ -18,6 +18,7 @@ from perf.cost.estimates import gpu_section, memory_section, replica_section
 from perf.cost.model import CONSTANT, Fit
 from perf.cost.tables import mib, number, percent, table
 from perf.cost.work import FACES, NETWORK, OUTPUT, PHOTO
+from perf.simulation.section import simulation_sections
 
 PAGE = PROJECT_ROOT / "docs" / "capacity.md"
 RESULTS = PROJECT_ROOT / "perf" / "results" / "cost.json"
@@ -27,7 +28,8 @@ _INTRO = """\
 
 What a photo costs, how many photos a server takes, and how many servers a day's photos need. Made by \
 `python -m perf.cost.page` from `perf/results/cost.json`, which `python -m perf.cost` measures. What was \
-measured and what is estimated stand in columns or sections of their own, and say which they are.
+measured and what is estimated stand in columns or sections of their own, and say which they are. What a simulation \
+says of many servers comes from `python -m perf.simulation`, and is called simulated.
 
 **Core-seconds** are processor time: a photo of 10 core-seconds keeps two cores busy for five seconds. One core does \
 3600 core-seconds an hour, so photos per hour and core are 3600 divided by the core-seconds of a photo, were the \
@@ -58,6 +60,7 @@ def capacity_page() -> str:
         replica_section(model, result["typical"], cores),
         memory_section(model, result["typical"], model.further_share(result["crowds"])),
         gpu_section(model, result["typical"], result["flops"]),
+        simulation_sections(RESULTS.with_name("simulation.json")),
         _method(result),
     )
     return _INTRO + "".join(sections)

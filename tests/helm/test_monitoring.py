@@ -100,7 +100,7 @@ def test_tritons_are_scaled_by_what_waits(production: list[Manifest]) -> None:
     assert trigger["metadata"]["query"] == (
         'sum(rate(nv_inference_queue_duration_us{namespace="limner",pod=~"photos-limner-triton-.*"}[1m])) / 1e6'
     )
-    assert float(trigger["metadata"]["threshold"]) == 1
+    assert float(trigger["metadata"]["threshold"]) == 0.5
     assert trigger["metadata"]["ignoreNullValues"] == "false", "no series would count as no load"
     assert all(isinstance(value, str) for value in trigger["metadata"].values())
     behavior = spec["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
