@@ -1,6 +1,7 @@
 # make serve   everything: environment, weights, export, Triton and the gateway on 127.0.0.1:8000
 # make page    the web page, where something in it has changed
 # make bench   Limner against upstream and plain ONNX Runtime, half an hour or so; SHORT=1 takes two minutes
+# make images  the container images, with Docker: docs/containers.md
 # make test    all tests, with the real Triton server
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -21,7 +22,10 @@ PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
 TENSORRT := tensorrt-cu12-libs==10.9.0.34
 SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
 
-.PHONY: help serve page bench test lint format clean lock upstream
+DOCKER ?= docker
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' limner/__init__.py)
+
+.PHONY: help serve page images bench test lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -32,6 +36,10 @@ serve: $(VENV)/.$(SERVE)
 
 page: $(VENV)/.serve
 	@$(BIN)/python -m gateway.web.build
+
+images:
+	@set -e; for image in exporter triton gateway; do \
+	$(DOCKER) build --build-arg VERSION=$(VERSION) -f deploy/docker/$$image.Dockerfile -t limner-$$image:$(VERSION) .; done
 
 test: $(VENV)/.test upstream page
 	$(BIN)/python -m pytest
@@ -59,16 +67,19 @@ upstream: $(VENV)/.test
 
 # Locks follow pyproject.toml; run after a change there. opencv-python has the files of opencv-python-headless, and
 # needs libGL, which servers lack; onnxruntime those of onnxruntime-gpu. Serving has installed the right one of each.
+# What single images need is in *.in.
 lock: $(VENV)/.serve
 	$(PIP) install --quiet uv==0.13.9
 	@set -e; compile="$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header \
-	--no-annotate pyproject.toml"; \
-	$$compile -o requirements/serve.txt; \
-	$$compile --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
+	--no-annotate"; project="$$compile pyproject.toml"; \
+	$$project -o requirements/serve.txt; \
+	$$project --extra gpu -c requirements/serve.txt --no-emit-package onnxruntime -o requirements/gpu.txt; \
 	theirs="-c requirements/serve.txt --no-emit-package opencv-python --no-emit-package onnxruntime"; \
-	$$compile $$theirs --extra export -o requirements/export.txt; \
-	$$compile $$theirs --extra export --extra perf --extra test -o requirements/test.txt; \
-	$$compile $$theirs --extra page -o requirements/page.txt
+	$$project $$theirs --extra export -o requirements/export.txt; \
+	$$project $$theirs --extra export --extra perf --extra test -o requirements/test.txt; \
+	$$project $$theirs --extra page -o requirements/page.txt; \
+	for image in gateway triton exporter; do $$compile -c requirements/serve.txt -c requirements/export.txt \
+	--no-emit-package opencv-python requirements/$$image.in -o requirements/$$image.txt; done
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "Limner needs Python 3.10, 3.11 or 3.12 with venv. On Debian or Ubuntu:" \

@@ -19,6 +19,7 @@ from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit
 from gateway.capacity import Capacity, PerClient
 from gateway.envelope import Envelope
+from gateway.gauges import add_gauges
 from gateway.metrics import Metrics
 from gateway.problems import on_http_exception, on_limner_error, on_validation_error
 from gateway.readiness import Readiness, watch
@@ -38,7 +39,7 @@ STREAMS_PER_CLIENT = 256
 
 
 def create_app(settings: Settings, triton_url: str) -> FastAPI:
-    """The gateway in front of the Triton server whose gRPC endpoint is ``triton_url`` (``host:port``).
+    """The gateway in front of the Triton servers whose gRPC endpoints ``triton_url`` names (``host:port``, commas).
 
     Raises:
         SettingsError: a key is malformed, or anybody could reach the gateway without one.
@@ -56,10 +57,11 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
             except SettingsError as error:
                 app.state.failure = error  # the server only says that the start failed
                 raise
+            add_gauges(services)
             app.state.services = services
             app.state.page = page.load_page(settings)
             watchers = [
-                asyncio.create_task(watch(services.readiness, services.triton)),
+                asyncio.create_task(watch(services.readiness, services.triton, services.metrics.canary)),
                 asyncio.create_task(services.desk.watch()),
             ]
             try:
@@ -105,12 +107,12 @@ async def _services(settings: Settings, triton_url: str) -> AsyncIterator[Servic
         closing.callback(audit.close)
         limiter = RateLimiter.from_settings(settings)
         closing.push_async_callback(limiter.close)
-        triton = TritonClient(triton_url)
-        closing.push_async_callback(triton.close)
         store = open_store(settings)
         await store.check()
         queue = Queue(settings.max_tasks, settings.max_queue)
         metrics = Metrics(active=lambda: queue.active, queued=lambda: queue.queued, held=lambda: store.held)
+        triton = TritonClient(triton_url, on_retry=metrics.triton_retried)
+        closing.push_async_callback(triton.close)
         readiness = Readiness(settings.canary_interval)
         work = Work(triton, queue, metrics, readiness, settings.task_timeout)
         desk = Desk(store, metrics, audit, result_ttl=settings.result_ttl)

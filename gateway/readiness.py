@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 
+from gateway.addresses import Address
 from gateway.triton import TritonClient
-from limner.canary import LIGHT_PARAMETERS, canary_png
 from limner.errors import InferenceUnavailable, LimnerError
-from limner.options import parse_options
 
 log = logging.getLogger("limner.readiness")
 
@@ -43,23 +43,41 @@ class Readiness:
             raise InferenceUnavailable(f"Not ready: {self._reason}")
 
 
-async def watch(readiness: Readiness, client: TritonClient) -> None:
-    """Send a canary whenever nothing has passed for an interval; runs until cancelled."""
-    canary, options = canary_png(), parse_options(LIGHT_PARAMETERS)
-    failing = ""
-    while True:
-        if readiness.age >= readiness.interval:
+async def watch(readiness: Readiness, client: TritonClient, ended: Callable[[bool], None]) -> None:
+    """Send a canary to each server where nothing has passed for an interval, or that is avoided; runs until cancelled.
+
+    ``ended`` is told of each canary whether it passed. One that gets no answer keeps no other waiting.
+    """
+    canaries: dict[Address, asyncio.Task[None]] = {}
+    problems: dict[Address, str] = {}
+
+    async def send(address: Address) -> None:
+        try:
+            await client.canary(address, STALE_INTERVALS * readiness.interval)
+            readiness.passed()
+            problem = ""
+        except LimnerError as error:
+            readiness.failed(error)
+            problem = error.type
+        except Exception as error:  # A fault of ours must not end the watch.
+            problem = type(error).__name__
+        ended(not problem)
+        if problem != problems.pop(address, ""):
+            log.warning("canary of %s: %s", address, problem or "passes again")
+        if problem:
+            problems[address] = problem
+
+    try:
+        while True:
             try:
-                await client.enhance(canary, options, request_id="canary", timeout=STALE_INTERVALS * readiness.interval)
-                readiness.passed()
-                problem = ""
+                due = await client.due(readiness.interval)
             except LimnerError as error:
                 readiness.failed(error)
-                problem = error.type
-            except Exception as error:  # A fault of ours must not end the watch.
-                problem = type(error).__name__
-            if problem != failing:
-                log.warning("canary: %s", problem or "passes again")
-            failing = problem
-        pause = readiness.interval - readiness.age
-        await asyncio.sleep(pause if pause > 0 else min(RETRY_SECONDS, readiness.interval))
+                due = []
+            canaries = {address: task for address, task in canaries.items() if not task.done()}
+            canaries |= {address: asyncio.create_task(send(address)) for address in due if address not in canaries}
+            await asyncio.sleep(min(RETRY_SECONDS, readiness.interval / 2))
+    finally:
+        for task in canaries.values():
+            task.cancel()
+        await asyncio.gather(*canaries.values(), return_exceptions=True)

@@ -17,6 +17,12 @@ _FACE_KEPT = ("box", "score", "restored")
 _METRICS_KEPT = ("sharpness_score", "face_quality_score", "enhancement_ratio", "identity_preservation", "usable")
 
 
+def faces_of(report: Report) -> list[Any] | None:
+    """The entries of the faces that were found; None where the report does not tell."""
+    faces = report.get("faces")
+    return faces if isinstance(faces, list) else None
+
+
 def compact_report(report: Report, limit: int = REPORT_HEADER_BYTES) -> str:
     """``report`` as one line of ASCII JSON of at most ``limit`` bytes (at least 32).
 

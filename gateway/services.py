@@ -56,7 +56,7 @@ class Services:
 
     def took(self, *, kind: Kind, client: Client, size: int, file_type: InputType, task: str | None = None) -> None:
         """Note an upload of ``size`` bytes."""
-        self.metrics.uploaded(size)
+        self.metrics.uploaded(kind, file_type, size)
         self.audit.upload(kind=kind, client=client.name, task=task, input_bytes=size, input_type=file_type)
 
     def handed_out(self, *, kind: Kind, client: Client, size: int, task: str | None = None) -> None:

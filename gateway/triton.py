@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from tritonclient.grpc import InferInput, InferRequestedOutput
-from tritonclient.grpc.aio import InferenceServerClient, InferResult
-from tritonclient.utils import InferenceServerException
+from tritonclient.grpc.aio import InferResult
 
+from gateway.addresses import Address, Addresses
+from gateway.balance import Balance
+from gateway.failover import Failover
 from gateway.filenames import EXTENSIONS
+from gateway.inference import Call, infer
 from gateway.recent import Recent
 from gateway.report import Report
-from gateway.trace import outgoing_headers
-from gateway.triton_errors import to_limner_error
+from limner.canary import LIGHT_PARAMETERS, canary_png
 from limner.catalog import Catalog
+from limner.endpoints import parse_endpoints
 from limner.errors import InferenceFailed
-from limner.options import Options
+from limner.options import Options, parse_options
 
 UInt8 = NDArray[np.uint8]
-
-MAX_MESSAGE_BYTES = 2**31 - 1
-CHANNEL_ARGUMENTS = [
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    # A restarted server is found again within a second; gRPC's own back-off grows to two minutes.
-    ("grpc.initial_reconnect_backoff_ms", 200),
-    ("grpc.max_reconnect_backoff_ms", 1000),
-    # Triton is near; a proxy named in the environment is for the world outside.
-    ("grpc.enable_http_proxy", 0),
-    # Else gRPC would keep the connection for the next channel to the same address.
-    ("grpc.use_local_subchannel_pool", 1),
-]
 
 _CATALOG_TIMEOUT_SECONDS = 10.0
 _CATALOG_SECONDS = 1.0
@@ -66,19 +56,20 @@ class TritonClient:
     """Make it inside a running event loop; cancelling a call cancels it in Triton.
 
     Each photo has a connection of its own: while one is open, gRPC keeps the block that it has read last, at both
-    ends, with a part of the photo and of the result. So photos also spread over all servers behind one address.
+    ends, with a part of the photo and of the result. Which server it goes to is told anew each time, too.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._client = self._connect()
+    def __init__(self, url: str, on_retry: Callable[[str], None] = lambda _: None) -> None:
+        """One or several servers, as :func:`limner.endpoints.parse_endpoints` reads ``url``.
+
+        ``on_retry`` is told whenever a call is given to another server: the type of the error that the last one gave.
+        """
+        self._addresses = Addresses(parse_endpoints(url))
+        self._servers = Failover(self._addresses, Balance(), on_retry)
         self._catalog = Recent(self._ask_for_catalog, _CATALOG_SECONDS)
 
     async def close(self) -> None:
-        await self._client.close()
-
-    def _connect(self) -> InferenceServerClient:
-        return InferenceServerClient(self._url, channel_args=CHANNEL_ARGUMENTS)
+        await self._addresses.close()
 
     async def enhance(self, image: bytes | bytearray, options: Options, *, request_id: str, timeout: float) -> Enhanced:
         """Run ``face_enhance`` on an encoded photo, within ``timeout`` seconds.
@@ -86,7 +77,8 @@ class TritonClient:
         Raises:
             LimnerError: whichever the models or the gRPC status tell; see :mod:`gateway.triton_errors`.
         """
-        result = await self._enhance("face_enhance", image, options, (), request_id, timeout)
+        call = _photo_call("face_enhance", options, request_id=request_id)
+        result = await self._enhance(call, image, timeout)
         return Enhanced(*_enhanced(result))
 
     async def enhance_with_faces(
@@ -98,7 +90,8 @@ class TritonClient:
             LimnerError: as :meth:`enhance`.
         """
         outputs = ("CROPPED", "RESTORED")
-        result = await self._enhance("enhance_with_faces", image, options, outputs, request_id, timeout)
+        call = _photo_call("enhance_with_faces", options, *outputs, request_id=request_id)
+        result = await self._enhance(call, image, timeout)
         cropped, restored = (_faces(result, name) for name in outputs)
         if cropped.shape != restored.shape:
             raise InferenceFailed(_INCOMPLETE)
@@ -114,71 +107,59 @@ class TritonClient:
         """
         return await self._catalog.get()
 
+    async def due(self, age: float) -> list[Address]:
+        """Servers that are to be sent a canary: see :meth:`gateway.failover.Failover.due`."""
+        return await self._servers.due(age)
+
+    async def canary(self, address: Address, timeout: float) -> None:
+        """Send a tiny photo through one server, which is avoided if it fails, until an inference passes there.
+
+        Raises:
+            LimnerError: it failed.
+        """
+        call = _photo_call("face_enhance", parse_options(LIGHT_PARAMETERS), request_id="canary")
+
+        async def attempt(address: Address, seconds: float) -> None:
+            _enhanced(await infer(address, call, np.frombuffer(canary_png(), np.uint8), seconds))
+
+        await self._servers.check(attempt, address, timeout)
+
+    @property
+    def servers(self) -> int:
+        """How many are known at present."""
+        return len(self._addresses.known)
+
+    @property
+    def avoided(self) -> int:
+        """How many of them get photos only where all are avoided, because they failed."""
+        return self._servers.avoided
+
     async def _ask_for_catalog(self) -> Catalog:
-        query = ("QUERY", np.zeros(1, np.uint8))
-        result = await _infer(
-            self._client,
-            "catalog",
-            query,
-            ("CATALOG",),
-            request_id="",
-            timeout=_CATALOG_TIMEOUT_SECONDS,
-            parameters={},
-        )
-        return Catalog.from_json(_text(result, "CATALOG"))
+        call = Call("catalog", "QUERY", ("CATALOG",))
 
-    async def _enhance(
-        self,
-        model: str,
-        image: bytes | bytearray,
-        options: Options,
-        more_outputs: tuple[str, ...],
-        request_id: str,
-        timeout: float,
-    ) -> InferResult:
-        async with self._connect() as client:
-            return await _infer(
-                client,
-                model,
-                ("IMAGE", np.frombuffer(image, np.uint8)),
-                ("IMAGE", "REPORT", *more_outputs),
-                request_id=request_id,
-                timeout=timeout,
-                parameters=options.to_parameters(),
-            )
+        async def attempt(address: Address, seconds: float) -> Catalog:
+            return Catalog.from_json(_text(await infer(address, call, np.zeros(1, np.uint8), seconds), "CATALOG"))
+
+        return await self._servers.run(attempt, _CATALOG_TIMEOUT_SECONDS)
+
+    async def _enhance(self, call: Call, image: bytes | bytearray, timeout: float) -> InferResult:
+        async def attempt(address: Address, seconds: float) -> InferResult:
+            result = await infer(address, call, np.frombuffer(image, np.uint8), seconds)
+            self._servers.passed(address)
+            return result
+
+        return await self._servers.run(attempt, timeout)
 
 
-async def _infer(
-    client: InferenceServerClient,
-    model: str,
-    tensor: tuple[str, UInt8],
-    outputs: tuple[str, ...],
-    *,
-    request_id: str,
-    timeout: float,
-    parameters: dict[str, str],
-) -> InferResult:
-    name, values = tensor
-    infer_input = InferInput(name, list(values.shape), "UINT8")
-    infer_input.set_data_from_numpy(values)
-    try:
-        return await client.infer(
-            model,
-            [infer_input],
-            outputs=[InferRequestedOutput(output) for output in outputs],
-            request_id=request_id,
-            client_timeout=timeout,
-            headers=outgoing_headers(),
-            parameters=parameters,
-        )
-    except InferenceServerException as error:
-        raise to_limner_error(error) from None
+def _photo_call(model: str, options: Options, *more_outputs: str, request_id: str) -> Call:
+    return Call(model, "IMAGE", ("IMAGE", "REPORT", *more_outputs), request_id, options.to_parameters())
 
 
 def _enhanced(result: InferResult) -> tuple[bytes, str, Report]:
     """The encoded image, its format and the report."""
     report = _json(result, "REPORT")
-    image_format = report.get("output", {}).get("format")
+    output = report.get("output")
+    image_format = output.get("format") if isinstance(output, dict) else None
     if image_format not in EXTENSIONS:
         raise InferenceFailed(f"The server made a result of an unknown format, {str(image_format)[:20]!r}.")
     return _raw(result, "IMAGE"), image_format, report

@@ -68,7 +68,11 @@ class Supervisor:
         self.restarts = 0
 
     def __enter__(self) -> Supervisor:
-        self.start()
+        try:
+            self.start()
+        except BaseException:  # also a signal, which nobody else would stop the half-started server for
+            self.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

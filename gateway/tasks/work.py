@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness
+from gateway.report import faces_of
 from gateway.tasks.estimate import Estimator, Run
 from gateway.tasks.queue import Queue, Ticket
 from gateway.triton import Enhanced, TritonClient
@@ -83,5 +84,5 @@ class Work:
             load = max(1.0, (self.queue.work_seconds() - work_before) / seconds)
         self._readiness.passed()
         self._metrics.enhanced(seconds, result.report)
-        self.estimator.learn(job.options, Run(job.megapixels, len(result.report.get("faces") or ()), load, seconds))
+        self.estimator.learn(job.options, Run(job.megapixels, len(faces_of(result.report) or ()), load, seconds))
         return result

@@ -146,6 +146,17 @@ def test_what_is_at_work_is_finished_first(start: Start, models_dir: Path, portr
     assert "broken off" not in running.output
 
 
+def test_told_to_stop_while_it_starts_it_leaves_nothing(start: Start, models_dir: Path) -> None:
+    running = start()
+    mine = f"{running.process.pid}-*"
+    while not list(Settings().run_dir.glob(f"{mine}/models/face_enhance")):
+        assert running.process.poll() is None, running.output
+        time.sleep(0.01)
+    assert running.end(signal.SIGTERM) == 0
+    assert "Triton is ready." not in running.output
+    assert not list(Settings().run_dir.glob(mine))
+
+
 def test_it_ends_where_a_stub_has_died(start: Start, tmp_path: Path) -> None:
     """A server without networks, which starts in seconds."""
     running = start("--wait", "60", LIMNER_DATA=str(tmp_path))

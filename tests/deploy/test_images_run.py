@@ -184,18 +184,25 @@ def libpython() -> Path:
     return found
 
 
-def test_the_exporter_exports_a_network(tmp_path: Path) -> None:
-    # PyTorch is installed by export/environment.py: the build for CPUs needs nothing but what it names.
-    image = Image.laid("exporter", tmp_path / "image", *(with_what_they_need("torch") - set(locked("exporter"))))
+@pytest.fixture(scope="module")
+def exporter_image(tmp_path_factory: pytest.TempPathFactory) -> Image:
+    # PyTorch is not in the lock: export/environment.py installs it, with what it names as needed.
+    more = with_what_they_need("torch") - set(locked("exporter"))
+    return Image.laid("exporter", tmp_path_factory.mktemp("exporter"), *more)
+
+
+def test_the_exporter_exports_a_network(exporter_image: Image, tmp_path: Path) -> None:
     output = tmp_path / "models"
-    run = image.run("export", "retinaface", "--output", str(output), LIMNER_OFFLINE="1", LIMNER_PRECISION="fp32")
+    run = exporter_image.run(
+        "export", "retinaface", "--output", str(output), LIMNER_OFFLINE="1", LIMNER_PRECISION="fp32"
+    )
     assert run.returncode == 0, run.stderr
     assert list(output.glob("retinaface/1/model.onnx"))
 
 
-def test_the_exporter_could_do_all_of_it(tmp_path: Path) -> None:
+def test_the_exporter_could_do_all_of_it(exporter_image: Image) -> None:
     """Every module that an export may load later: INT8, FP16, the kernel's compiler."""
-    image = Image.laid("exporter", tmp_path / "image", *(with_what_they_need("torch") - set(locked("exporter"))))
+    image = exporter_image
     code = (
         "import importlib, pkgutil, export, ziglang\n"
         "for module in pkgutil.walk_packages(export.__path__, 'export.'):\n"
