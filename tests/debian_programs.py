@@ -36,7 +36,7 @@ def require_program(name: str, package: str) -> str:
     return found
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _find(name: str, package: str) -> str | None:
     for candidate in (*_candidates(name), *_unpacked(name, package)):
         if _starts(candidate):

@@ -14,7 +14,7 @@ from tests.deploy.photos import LARGE, SLOW, form, noise
 from tests.deploy.waiting import until
 from tests.gateway.replica import Replica
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(180, func_only=True)
 
 
 def test_a_client_that_leaves_cancels_its_photo(nginx: Nginx, gateway: Replica) -> None:

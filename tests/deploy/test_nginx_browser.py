@@ -20,7 +20,7 @@ from tests.gateway.replica import Replica
 from tests.gateway.web.browser import running_browser
 from tests.gateway.web.visit import QUICK, Visit, remember
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(180, func_only=True)
 
 PROTOCOLS = """() => {
   const loaded = ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type));

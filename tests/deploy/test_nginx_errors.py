@@ -13,7 +13,7 @@ from tests.deploy.photos import form
 from tests.deploy.waiting import until
 from tests.gateway.replica import Replica
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(60, func_only=True)
 
 
 @pytest.mark.parametrize("path", ["/", "/readyz", "/v1/photos/0123/image", "/v1/enhance"])

@@ -12,7 +12,7 @@ from tests.deploy.photos import QUICK, form, noise
 from tests.deploy.waiting import line_about
 from tests.gateway.replica import Replica
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(60, func_only=True)
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -14,7 +14,7 @@ from tests.deploy.answers import assert_problem, said
 from tests.deploy.nginx_server import NAME, Nginx
 from tests.gateway.replica import Replica
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(60, func_only=True)
 
 
 def test_the_configuration_is_taken_without_a_warning(alone: Nginx) -> None:

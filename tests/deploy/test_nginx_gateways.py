@@ -24,7 +24,7 @@ from tests.gateway.replica import Replica
 
 pytest_plugins = ["tests.gateway.redis_server"]
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(120, func_only=True)
 
 ADDRESSES = ("127.0.0.1", "127.0.0.2")
 

@@ -16,7 +16,7 @@ from tests.deploy.photos import QUICK, form, noise
 from tests.deploy.waiting import line_about, until
 from tests.gateway.replica import SECONDS, Replica
 
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(60, func_only=True)
 
 TASK = "0576debfcaa1912e4b2806a67bdf08c1"
 FIELDS = {

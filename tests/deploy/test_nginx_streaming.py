@@ -13,7 +13,7 @@ from tests.deploy.waiting import until
 from tests.gateway.replica import Replica
 from tests.write_trace import files_open_for_writing, require_tracing, traced_writes
 
-pytestmark = pytest.mark.timeout(180)
+pytestmark = pytest.mark.timeout(180, func_only=True)
 
 
 @pytest.mark.parametrize("image_format", ["JPEG", "PNG", "WEBP"])
