@@ -208,7 +208,7 @@ class InferenceUnavailable(CapacityError):
 
 
 class ServerUnreachable(CapacityError):
-    """The gateway does not answer, or the connection to it broke; only :mod:`limner.client` raises it."""
+    """The gateway does not answer, or the connection to it broke: for :mod:`limner.client`, and nginx in front."""
 
     type, title, status = "server-unreachable", "Server unreachable", 503
 

@@ -113,8 +113,22 @@ def _open_loops(loops: Rows) -> str:
         "their slowness by chance; mean and range of ten seeds. Cores that something else on the machine took "
         f"meanwhile: {others}; they are missing in the simulation.\n\n"
         + table(head, lines)
-        + "\n![Measured and simulated waits](capacity/check.svg)\n"
+        + f"\n{_leaning(loops)}\n\n![Measured and simulated waits](capacity/check.svg)\n"
     )
+
+
+def _leaning(loops: Rows) -> str:
+    """Whether replicas by the simulation are rather too many or too few."""
+    off = sorted(
+        loop["simulated"]["in turn"]["same arrivals"]["p95"]["mean"] / loop["measured"]["p95"] - 1 for loop in loops
+    )
+    if off[0] > 0:
+        leaning = "above the measured one: numbers of replicas below are rather too high than too low"
+    elif off[-1] < 0:
+        leaning = "from the measured one, which is higher: numbers of replicas below are rather too low than too high"
+    else:
+        leaning = "from the measured one, on either side"
+    return f"The simulated p95 is {percent(off[0])} to {percent(off[-1])} {leaning}."
 
 
 def _loop(loop: Row) -> Iterator[tuple[str, ...]]:
