@@ -18,6 +18,7 @@ from limner.errors import LimnerError, ServingError
 from limner.settings import Settings
 from serving.assemble import RuntimeFolder, assemble
 from serving.canary import CanaryFailed, CanaryRefused, check_tensors, is_ready, send_canary
+from serving.explain import explained
 from serving.gpu_packages import check_profile
 from serving.locate import locate_triton
 from serving.process import Endpoint, TritonProcess, is_living_stub
@@ -148,7 +149,7 @@ class Supervisor:
         with triton.InferenceServerClient(self.endpoint.url) as client:
             while not is_ready(client):
                 if process.exit_code is not None:
-                    raise ServingError(f"Triton ended while starting. It said:\n{process.explain()}")
+                    raise ServingError(explained(process.explain()))
                 if time.monotonic() > deadline:
                     raise ServingError(f"Triton did not start in {timeout:g} s:\n{process.explain()}")
                 if self._stopping.wait(_POLL):
@@ -182,6 +183,9 @@ class Supervisor:
             self._bring_up(launch)
         except ServingError as error:
             logger.error("Triton could not be restarted: %s", error.message)
+            if self._process is not None:
+                self._process.kill()  # it may run, and lack a process that only a heavy photo would miss
+                self._process = None
             return False
         self._say("Triton is back.")
         return True

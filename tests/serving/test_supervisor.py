@@ -19,7 +19,7 @@ from limner.errors import ServingError, SettingsError
 from limner.settings import PROJECT_ROOT, Settings
 from serving import assemble as assembly
 from serving import process as process_module
-from serving.canary import send_canary
+from serving.canary import CanaryFailed, send_canary
 from serving.locate import TritonInstallation
 from serving.process import Endpoint, free_port, require_free_port, shared_memory_prefix
 from serving.supervisor import Supervisor
@@ -87,6 +87,26 @@ def test_stopped_stub_is_noticed_by_the_canary(small_server: Supervisor, monkeyp
     wait_until(lambda: small_server.restarts == 1)
     monkeypatch.setattr("serving.supervisor._CANARY_TIMEOUT", 60.0)
     wait_until(lambda: small_server.process is not None and answers(small_server))
+
+
+def test_a_restart_that_was_not_whole_is_tried_again(
+    small_server: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The heavy canary of the start fails, and all light ones after it would pass."""
+    heavy: list[int] = []
+
+    def fails_once(client: triton.InferenceServerClient, parameters: dict[str, str], timeout: float) -> None:
+        if not parameters:
+            heavy.append(len(heavy))
+            if heavy == [0]:
+                raise CanaryFailed("A network's process died.")
+        send_canary(client, parameters, timeout)
+
+    monkeypatch.setattr("serving.supervisor.send_canary", fails_once)
+    os.kill(stub_of(small_server, "decode_image"), signal.SIGKILL)
+    wait_until(lambda: small_server.restarts >= 2)
+    wait_until(lambda: small_server.process is not None and answers(small_server))
+    assert len(heavy) >= 2
 
 
 def test_stop_leaves_no_process_file_or_shared_memory(tmp_path: Path) -> None:
