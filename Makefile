@@ -2,6 +2,7 @@
 # make page    the web page, where something in it has changed
 # make bench   Limner against upstream and plain ONNX Runtime, half an hour or so; SHORT=1 takes two minutes
 # make images  the container images, with Docker: docs/containers.md
+# make sbom    what everything is made of, CycloneDX, into build/sbom: docs/supply-chain.md
 # make test    all tests, with the real Triton server
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
@@ -25,7 +26,7 @@ SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
 DOCKER ?= docker
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' limner/__init__.py)
 
-.PHONY: help serve page images bench test lint format clean lock upstream
+.PHONY: help serve page images sbom bench test lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -40,6 +41,9 @@ page: $(VENV)/.serve
 images:
 	@set -e; for image in exporter triton gateway; do \
 	$(DOCKER) build --build-arg VERSION=$(VERSION) -f deploy/docker/$$image.Dockerfile -t limner-$$image:$(VERSION) .; done
+
+sbom: $(VENV)/.test
+	@$(BIN)/python -m deploy.sbom
 
 test: $(VENV)/.test upstream page
 	$(BIN)/python -m pytest

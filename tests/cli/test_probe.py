@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -28,10 +29,9 @@ def gateway(triton_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def test_ready_gateway(gateway: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LIMNER_PORT", str(gateway.port))
-    for _ in range(50):  # its first canary may still be on its way
-        answer = CliRunner().invoke(cli, ["probe", "gateway"])
-        if answer.exit_code == 0:
-            break
+    deadline = time.monotonic() + 60  # its first canary may still be on its way
+    while (answer := CliRunner().invoke(cli, ["probe", "gateway"])).exit_code and time.monotonic() < deadline:
+        time.sleep(0.1)
     assert answer.output == "ready\n"
     assert CliRunner().invoke(cli, ["probe", "gateway", "--alive"]).output == "ok\n"
 
