@@ -122,17 +122,26 @@ def test_gateways_come_and_go_without_a_restart(before_both: Nginx, pair: Pair, 
 
 
 def tried(nginx: Nginx) -> int:
-    """How many gateways the last of ten calls took at most."""
+    """How many gateways any of ten calls took at most; more than there are where one was not answered."""
     for _ in range(10):
-        assert nginx.client.get("/v1/models").status_code == 200
+        if nginx.client.get("/v1/models").status_code != 200:
+            return len(ADDRESSES) + 1
     return max(str(line["limner.gateway.status"]).count(",") + 1 for line in nginx.lines()[-10:])
 
 
 def test_what_was_sent_is_not_sent_again(before_both: Nginx, pair: Pair) -> None:
     """A gateway that dies with a photo: the other one does not get it, too."""
     with ThreadPoolExecutor(1) as threads:
-        waiting = threads.submit(before_both.client.post, "/v1/enhance", files=form(noise(500)), data=SLOW)
-        until(lambda: any(active(gateway) for gateway in pair.gateways.values()))
+        upload = partial(before_both.client.post, "/v1/enhance", files=form(noise(500)), data=SLOW)
+        waiting = threads.submit(upload)
+
+        def is_at_work() -> bool:
+            nonlocal waiting
+            if waiting.done():  # refused: on a busy machine a gateway may not be ready yet
+                waiting = threads.submit(upload)
+            return any(active(gateway) for gateway in pair.gateways.values())
+
+        until(is_at_work)
         (at_work,) = [gateway for gateway in pair.gateways.values() if active(gateway)]
         (other,) = [gateway for gateway in pair.gateways.values() if gateway is not at_work]
         at_work.kill()
