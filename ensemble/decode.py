@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TypeVar, cast
 
@@ -17,13 +18,15 @@ import numpy.typing as npt
 from PIL import Image, ImageCms
 
 from ensemble.depth import join_16_bit, split_16_bit
-from ensemble.photo import Photo, PhotoInfo, UInt8, UInt16
+from ensemble.exif import orientation_of
+from ensemble.photo import Int16, Photo, PhotoInfo, UInt8, UInt16
 from limner.errors import DamagedImage, TooManyPixels
 from limner.header import (
     MAX_PIXELS,
     MAX_PROFILE_BYTES,
     Header,
     check_pixels,
+    exif_of_jpeg,
     read_header,
     too_many_pixels,
     without_animation,
@@ -33,6 +36,8 @@ from limner.header import (
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 _LOOKED_AT = 1 << 20
+"""Pixels worked on at a time."""
+
 _ROUNDING = 2
 """Levels that red and blue may differ from green by in a photo without colour.
 
@@ -40,7 +45,6 @@ Gray photos stored as colour differ by 0 as JPEG, of whatever quality, and by 1 
 JPEG can hold, and that an encoder rounding otherwise may leave, differs by 2, which is hardly seen (CIEDE2000 below 2).
 """
 
-_ORIENTATION_TAG = 0x0112
 _GRAY_MODES = {"1", "L", "LA", "La", "I", "I;16", "I;16B", "F"}
 
 
@@ -92,12 +96,12 @@ def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:
             opaque=True,
         )
         image.load()
-        orientation = _orientation(image)
+        exif = exif_of_jpeg(data) if header.format == "jpeg" else image.info.get("exif", b"")
         _scale_transparency(image, header.bit_depth)
         photo = _decode_16_bit(plain, image, info) if header.bit_depth == 16 else _decode_8_bit(image, info)
     if not info.gray and is_colourless(photo.pixels, photo.alpha):
         photo = _without_colour(photo)
-    return orient_photo(photo, orientation)
+    return orient_photo(photo, orientation_of(exif))
 
 
 def _without_colour(photo: Photo) -> Photo:
@@ -105,8 +109,10 @@ def _without_colour(photo: Photo) -> Photo:
     photo = replace(photo, info=replace(photo.info, colourless=True))
     if photo.fine is None:
         return photo
-    gray = cv2.cvtColor(join_16_bit(photo.pixels, photo.fine), cv2.COLOR_RGB2GRAY)
-    pixels, fine = split_16_bit(np.repeat(np.asarray(gray, np.uint16)[..., None], 3, axis=2))
+    gray = np.empty(photo.pixels.shape[:2], np.uint16)
+    for rows in _bands(gray):
+        gray[rows] = cv2.cvtColor(join_16_bit(photo.pixels[rows], photo.fine[rows]), cv2.COLOR_RGB2GRAY)
+    pixels, fine = _split_by_bands(_in_three_channels(gray))
     return replace(photo, pixels=pixels, fine=fine)
 
 
@@ -119,15 +125,33 @@ def is_colourless(pixels: UInt8, alpha: UInt8 | None = None) -> bool:
         pixels: uint8 [H, W, 3], RGB.
         alpha: uint8 [H, W]; no colour counts for more than it.
     """
-    step = max(1, _LOOKED_AT // pixels.shape[1])
-    for top in range(0, len(pixels), step):
-        red, green, blue = cv2.split(pixels[top : top + step])
+    for rows in _bands(pixels):
+        red, green, blue = cv2.split(pixels[rows])
         difference = cv2.max(cv2.absdiff(green, red), cv2.absdiff(green, blue))
         if alpha is not None:
-            difference = cv2.min(difference, alpha[top : top + step])
+            difference = cv2.min(difference, alpha[rows])
         if difference.max() > _ROUNDING:
             return False
     return True
+
+
+def _bands(array: npt.NDArray[Scalar]) -> Iterator[slice]:
+    """Slices of few rows that make up an array [H, W, ...]."""
+    step = max(1, _LOOKED_AT // array.shape[1])
+    return (slice(top, top + step) for top in range(0, len(array), step))
+
+
+def _in_three_channels(gray: UInt16) -> UInt16:
+    """[H, W, 3] from [H, W], without a copy; not to be written to."""
+    return np.broadcast_to(gray[..., None], (*gray.shape, 3))
+
+
+def _split_by_bands(values: UInt16) -> tuple[UInt8, Int16]:
+    """As ``split_16_bit``, which takes 20 bytes for each value meanwhile: 3 GB for a photo of 50 megapixels."""
+    high, fine = np.empty(values.shape, np.uint8), np.empty(values.shape, np.int16)
+    for rows in _bands(values):
+        high[rows], fine[rows] = split_16_bit(values[rows])
+    return high, fine
 
 
 def _scale_transparency(image: Image.Image, bit_depth: int) -> None:
@@ -161,7 +185,7 @@ def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
         raise DamagedImage("The 16-bit PNG is damaged. Save it anew from an image editor.")
     alpha16: UInt16 | None = None
     if decoded.ndim == 2:
-        rgb = np.repeat(decoded[..., None], 3, axis=2)
+        rgb = _in_three_channels(decoded)
         transparent = image.info.get("transparency")  # the one gray value, which OpenCV makes no alpha of
         if transparent is not None:
             alpha16 = np.where(decoded == transparent, np.uint16(0), np.uint16(65535))
@@ -169,24 +193,10 @@ def _decode_16_bit(data: bytes, image: Image.Image, info: PhotoInfo) -> Photo:
         if decoded.shape[2] == 4:
             alpha16 = decoded[..., 3]
         rgb = decoded[..., 2::-1]
-    pixels, fine = split_16_bit(rgb)
-    alpha = None if alpha16 is None else split_16_bit(alpha16)[0]
+    pixels, fine = _split_by_bands(rgb)
+    alpha = None if alpha16 is None else _split_by_bands(alpha16)[0]
     info = replace(info, bit_depth=16, opaque=alpha is None or bool(alpha.min() == 255))
     return Photo(pixels, alpha, fine, _icc_profile(image, info.gray), info)
-
-
-def _orientation(image: Image.Image) -> int:
-    """EXIF orientation 1..8; 1 where there is none or the EXIF data cannot be read.
-
-    Pillow's ``getexif`` would take XMP's word where EXIF has none; browsers and OpenCV do not.
-    """
-    exif = Image.Exif()
-    try:
-        exif.load(image.info.get("exif", b""))
-        value = exif.get(_ORIENTATION_TAG, 1)
-    except Exception:  # broken EXIF is no reason to refuse a good picture
-        return 1
-    return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
 def orient_photo(photo: Photo, orientation: int) -> Photo:

@@ -11,7 +11,7 @@ from importlib import import_module, metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from limner.errors import WeightsError
+from limner.errors import CheckpointMismatch, WeightsError
 
 if TYPE_CHECKING:
     from export.architectures.common import StateDict
@@ -73,7 +73,15 @@ class PackagedWeights:
             CheckpointMismatch: where its files are damaged or laid out in another way.
         """
         reader: Callable[[tuple[Path, ...], str], StateDict] = import_module(f"export.{self.reader}").read
-        return reader(self.paths(), self.label)
+        paths = self.paths()
+        try:
+            return reader(paths, self.label)
+        except WeightsError:
+            raise
+        except Exception as error:  # names that are no text, constants whose sizes do not fit, layers without inputs
+            raise CheckpointMismatch(
+                f"{self.label} cannot be read ({type(error).__name__}). Install the package again."
+            ) from None
 
 
 PACKAGED: dict[str, PackagedWeights] = {

@@ -38,10 +38,15 @@ _AVIF_BRANDS = {b"avif", b"avis"}
 # SOF0-SOF15 without DHT (C4), JPG (C8) and DAC (CC), which share the range.
 _JPEG_FRAME_MARKERS = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _JPEG_STANDALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-_JPEG_END, _JPEG_SCAN = 0xD9, 0xDA
+_JPEG_END, _JPEG_SCAN, _JPEG_EXIF = 0xD9, 0xDA, 0xE1
+_JPEG_REFUSED = frozenset({0x00, *range(0x02, 0xC0), 0xC8, 0xD8, *range(0xF0, 0xFE)})
+"""What no decoder takes where a segment begins. Some see a length behind it and some none, and so read two files."""
+
 _JPEG_METADATA = frozenset({*range(0xE0, 0xF0), 0xFE})  # APP0-APP15, comment
-_JPEG_NEEDED = {0xE0: (b"JFIF\0", 14), 0xE1: (b"Exif\0\0", 6), 0xE2: (b"ICC_PROFILE\0", 14), 0xEE: (b"Adobe", 12)}
-"""Of those, what pixels, their colours and their orientation depend on: how its body begins, and its least length."""
+_JPEG_NEEDED = {0xE0: (b"JFIF\0", 14), 0xE2: (b"ICC_PROFILE\0", 14), 0xEE: (b"Adobe", 12)}
+"""Of those, what pixels and their colours depend on: how its body begins, and its least length."""
+
+_EXIF = b"Exif\0\0"
 
 _JPEG_MARKER = re.compile(rb"\xff[\xc0-\xcf\xd8-\xfe]")
 """A marker amid picture data, where FF 00 is a pixel byte and D0-D7 are restarts."""
@@ -180,7 +185,7 @@ def _jpeg_segments(data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
             found = _JPEG_MARKER.search(data, position)
             position = found.start() if found else len(data)
         start = bytes(data[position : position + 4])
-        if len(start) < 4 or start[0] != 0xFF or start[1] == _JPEG_END:
+        if len(start) < 4 or start[0] != 0xFF or start[1] == _JPEG_END or start[1] in _JPEG_REFUSED:
             return
         marker, length = start[1], int.from_bytes(start[2:4], "big")
         if marker == 0xFF:  # fill byte
@@ -215,12 +220,23 @@ def without_metadata(data: bytes, file_format: str) -> bytes:
     """A JPEG or PNG without words, previews, resolution and the like; any other file as it is.
 
     Nothing of these shows in the pixels, but Pillow reads them, and refuses a good photo for an odd one: text that
-    unpacks to more than 1 MiB, a short gAMA, a broken index of further pictures (MPF). ``file_format`` is what
-    :func:`read_header` found.
+    unpacks to more than 1 MiB, a short gAMA, a broken index of further pictures (MPF). Of a JPEG's EXIF, where each of
+    65,535 entries may be the whole file, it makes copies of all: :func:`exif_of_jpeg` gives it to who wants some of it.
+    ``file_format`` is what :func:`read_header` found.
     """
     if file_format == "webp":
         return data
     return _cut(data, _metadata_segments(data) if file_format == "jpeg" else _metadata_chunks(data))
+
+
+def exif_of_jpeg(data: bytes) -> bytes:
+    """The first EXIF segment of a JPEG from ``Exif`` on; empty where there is none."""
+    for marker, start, end in _jpeg_segments(data):
+        if marker == _JPEG_SCAN:
+            break
+        if marker == _JPEG_EXIF and data.startswith(_EXIF, start + 4, end):
+            return data[start + 4 : end]
+    return b""
 
 
 def without_animation(png: bytes) -> bytes:

@@ -186,7 +186,10 @@ def _filename(response: httpx.Response) -> str:
     head = Message()
     head["Content-Disposition"] = told = printable(response.headers.get("content-disposition", ""))
     extended = _EXTENDED_NAME.search(told)  # goes before `filename`, which the email module prefers
-    proposed = unquote(extended[1]) if extended else head.get_filename("")
+    try:
+        proposed = unquote(extended[1]) if extended else head.get_filename("")
+    except (TypeError, ValueError):  # the email module on parts in disorder, or in a charset that knows no replacing
+        return ""
     name = printable(proposed).replace("\\", "/").rpartition("/")[2]
     return "" if name in {".", ".."} else name
 

@@ -354,6 +354,20 @@ def test_16_bit_animation_gives_its_first_picture_whole(channels: int, shown: bo
     assert photo.info.frames == 2
 
 
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_16_bits_are_split_without_taking_many_times_the_photo(channels: int) -> None:
+    """Black, so that the lower bits are made gray, too."""
+    data = png(np.zeros((1500, 2000, channels), np.uint16))
+    decode_photo(data)
+    tracemalloc.start()
+    try:
+        decode_photo(data)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most < 42 * 1500 * 2000
+
+
 # --- orientation -----------------------------------------------------------------------------------------------------
 
 TURNS: dict[int, Callable[[Pixels], Pixels]] = {

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from limner.errors import DamagedImage, EmptyImage, UnsupportedFormat
-from limner.header import MAX_PROFILE_BYTES, Header, read_header, without_animation, without_metadata
+from limner.header import MAX_PROFILE_BYTES, Header, exif_of_jpeg, read_header, without_animation, without_metadata
 from tests.ensemble.files import (
     PNG_SIGNATURE,
     assert_advises,
@@ -67,11 +67,28 @@ def test_every_kind_of_jpeg_frame_tells_the_size(marker: int) -> None:
     assert read_header(data) == Header("jpeg", 640, 480)
 
 
-@pytest.mark.parametrize("marker", [0xC4, 0xC8, 0xCC])
+@pytest.mark.parametrize("marker", [0xC4, 0xCC])
 def test_tables_that_share_the_frames_range_are_passed_over(marker: int) -> None:
     table = segment(marker, b"\x08\x00\x01\x00\x01\x01\x01\x11\x00")
     data = jpeg_header(640, 480)
     assert read_header(data[:2] + table + data[2:]) == Header("jpeg", 640, 480)
+
+
+@pytest.mark.parametrize("marker", [0x00, 0x02, 0xBF, 0xC8, 0xD8, 0xF0, 0xFD])
+def test_what_some_readers_take_for_a_segment_and_some_do_not_is_refused(marker: int) -> None:
+    """Pillow reads on behind the marker; a segment inside, such as EXIF, would reach it unseen."""
+    data = saved(IMAGE, "jpeg")
+    hidden = segment(marker, segment(0xE1, b"Exif\0\0MM\0*"))
+    with pytest.raises(DamagedImage):
+        read_header(data[:2] + hidden + data[2:])
+
+
+def test_exif_of_a_jpeg() -> None:
+    data = saved(IMAGE, "jpeg", xmp=b"<x/>", exif=b"Exif\0\0MM\0*first")
+    assert exif_of_jpeg(data) == b"Exif\0\0MM\0*first"
+    assert exif_of_jpeg(without_metadata(data, "jpeg")) == b""
+    assert exif_of_jpeg(data[:2] + segment(0xE1, b"Exif") + segment(0xE1, b"Exif\0\0x") + data[2:]) == b"Exif\0\0x"
+    assert exif_of_jpeg(saved(IMAGE, "jpeg") + segment(0xE1, b"Exif\0\0x")) == b""
 
 
 def test_fill_bytes_and_lone_markers_are_passed_over() -> None:
@@ -262,7 +279,6 @@ def test_of_many_profiles_the_first_is_kept() -> None:
     ("marker", "body"),
     [
         (0xE0, b"JFIF\0\1\1\0\0\1\0\1\0\0"),
-        (0xE1, b"Exif\0\0MM\0*"),
         (0xE2, b"ICC_PROFILE\0\1\1" + rgb_profile()),
         (0xEE, b"Adobe\0\x64\0\0\0\0\1"),
         (0xDB, b"\0" + bytes(64)),
@@ -279,6 +295,7 @@ def test_segments_that_show_are_kept(marker: int, body: bytes) -> None:
     [
         (0xE0, b"JFXX\0\x10"),
         (0xE0, b"JFIF\0"),
+        (0xE1, b"Exif\0\0MM\0*"),
         (0xE1, b"http://ns.adobe.com/xap/1.0/\0<x/>"),
         (0xE2, b"ICC_PROFILE\0"),
         (0xE2, b"MPF\0II*\0"),
