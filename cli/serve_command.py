@@ -14,6 +14,7 @@ from gateway.access.keys import KeyRing
 from gateway.app import create_app
 from gateway.drain import drain, unfinished
 from gateway.logs import configure_logging
+from gateway.places import check_places
 from gateway.server import build_server
 from gateway.tls import tls_context
 from limner.errors import SettingsError
@@ -39,6 +40,7 @@ def serve() -> None:
     # Now, rather than after minutes of export and start.
     check_exposure(settings, KeyRing.from_settings(settings))
     tls_context(settings)
+    asyncio.run(check_places(settings))
     require_free_port(settings.host, settings.port, "LIMNER_PORT")
     with (
         contextlib.suppress(KeyboardInterrupt),

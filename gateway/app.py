@@ -105,10 +105,10 @@ async def _services(settings: Settings, triton_url: str) -> AsyncIterator[Servic
     async with contextlib.AsyncExitStack() as closing:
         audit = Audit.from_settings(settings)
         closing.callback(audit.close)
-        limiter = RateLimiter.from_settings(settings)
-        closing.push_async_callback(limiter.close)
         store = open_store(settings)
         await store.check()
+        limiter = RateLimiter.from_settings(settings)
+        closing.push_async_callback(limiter.close)
         queue = Queue(settings.max_tasks, settings.max_queue)
         metrics = Metrics(active=lambda: queue.active, queued=lambda: queue.queued, held=lambda: store.held)
         triton = TritonClient(triton_url, on_retry=metrics.triton_retried)

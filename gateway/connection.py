@@ -7,8 +7,11 @@ their own: :mod:`gateway.upload`.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
+import h11
+from h11._connection import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE
+from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import HIGH_WATER_LIMIT
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -19,7 +22,7 @@ STALL_SECONDS: Final = 60.0
 """In which a client has to take something of what it is being sent."""
 
 MAX_CONNECTIONS: Final = 800
-"""More are told to come back later. With these, a process stays within the usual 1024 open files."""
+"""More are told to come back later."""
 
 MOST_CONNECTIONS: Final = 900
 """More are closed at once, unheard."""
@@ -28,11 +31,36 @@ CROWDED: Final = "crowded"
 """Set in the state of a request that came over one connection too many."""
 
 
+class Requests(h11.Connection):
+    """Takes no head that is too long, although it came at once, and no request whose end others could see elsewhere.
+
+    Of the latter (RFC 9112, 6.1), the body to one would be the next request to another: to a proxy, or to us.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__(h11.SERVER, most)
+        self._most = most
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            names = {name for name, _ in event.headers}
+            if b"transfer-encoding" in names and (b"content-length" in names or event.http_version == b"1.0"):
+                raise h11.RemoteProtocolError("both a length and chunks, or chunks in HTTP/1.0")
+            if len(event.target) + sum(len(name) + len(value) for name, value in event.headers) > self._most:
+                raise h11.RemoteProtocolError("the head is too long")
+        return event
+
+
 class Connection(H11Protocol):
     """HTTP/1.1, with times that bound every wait for the client."""
 
     _head_timer: asyncio.TimerHandle | None = None
     _stall_timer: asyncio.TimerHandle | None = None
+
+    def __init__(self, config: Config, *arguments: Any, **named: Any) -> None:
+        super().__init__(config, *arguments, **named)
+        self.conn = Requests(config.h11_max_incomplete_event_size or DEFAULT_MAX_INCOMPLETE_EVENT_SIZE)
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -55,6 +83,16 @@ class Connection(H11Protocol):
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
         self._watch()
+
+    def send_400_response(self, msg: str) -> None:
+        """Where an answer has begun, none is left to give: uvicorn would try, and log an error as if it were ours."""
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """Whoever asks for another protocol is answered in this one; uvicorn would tell the operator to install it."""
 
     def pause_writing(self) -> None:
         super().pause_writing()

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import resource
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -15,7 +16,7 @@ from typing import Final
 import uvicorn
 from fastapi import FastAPI
 
-from gateway.connection import Connection
+from gateway.connection import MOST_CONNECTIONS, Connection
 from gateway.problems import unexpected
 from gateway.tls import tls_context
 from limner.settings import Settings
@@ -30,6 +31,11 @@ request over a connection that is being closed here, and would have to answer 50
 
 LAST_SECONDS: Final = 3
 """What answers get to reach their clients at the end, however long the work before took."""
+
+HANDLES: Final = MOST_CONNECTIONS + 4 * BACKLOG + 124
+"""Open files that a process may need. In one turn of the loop, a whole backlog is accepted, and it takes a few turns
+until those connections are counted, refused and closed. The usual 1024 are too few for a burst; then asyncio stops
+accepting for a second."""
 
 Drain = Callable[[], Awaitable[None]]
 
@@ -48,6 +54,10 @@ class Server(uvicorn.Server):
         super().__init__(config)
         self._drain = drain
         self._seconds = seconds
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        allow_handles()
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         deadline = time.monotonic() + self._seconds
@@ -87,6 +97,14 @@ class Server(uvicorn.Server):
             unexpected(outcome)
         elif isinstance(outcome, asyncio.CancelledError) and not self.force_exit:
             log.warning("work was not finished within LIMNER_SHUTDOWN_TIMEOUT; what is left of it is cancelled")
+
+
+def allow_handles(enough: int = HANDLES) -> None:
+    """Raise this process's limit of open files to ``enough``, or to what it may be raised to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = enough if hard == resource.RLIM_INFINITY else min(enough, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def build_server(app: FastAPI, settings: Settings, drain: Drain | None = None) -> Server:

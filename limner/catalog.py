@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
@@ -83,7 +83,14 @@ class Catalog:
 
     @staticmethod
     def from_json(text: str) -> Catalog:
-        return Catalog(tuple(CatalogEntry(**entry) for entry in json.loads(text)["models"]))
+        """Fields of a newer version are passed over: gateways and Tritons are updated one after the other."""
+        names = {field.name for field in fields(CatalogEntry)}
+        return Catalog(
+            tuple(
+                CatalogEntry(**{name: value for name, value in entry.items() if name in names})
+                for entry in json.loads(text)["models"]
+            )
+        )
 
     @staticmethod
     def load(path: Path) -> Catalog:

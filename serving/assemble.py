@@ -68,12 +68,18 @@ def assemble(
         winograd: whether Limner's own kernel serves the networks that were exported for it.
 
     Raises:
-        ServingError: a network has no configuration for the profile.
+        ServingError: the catalogue cannot be read, a network has no configuration for the profile, or the folder
+            cannot be written.
     """
     _remove_stale(run_dir)
     native_backends = None if profile == "cpu" else installation.native_backends
     folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}", native_backends)
-    folder.models.mkdir(parents=True)
+    try:
+        folder.models.mkdir(parents=True)
+    except OSError as error:
+        raise ServingError(
+            f"{run_dir} cannot be written ({error.strerror}). Make room there, or set LIMNER_DATA to another folder."
+        ) from None
     if native_backends is None:
         folder.backends.mkdir()
         _make_python_backend(installation, folder.backends / "python")
@@ -81,7 +87,7 @@ def assemble(
             if is_python_based(backend):
                 (folder.backends / backend.name).symlink_to(backend)
 
-    served = {entry.model for entry in Catalog.load(exported / CATALOG_FILE).entries if entry.available}
+    served = {entry.model for entry in _catalog(exported / CATALOG_FILE).entries if entry.available}
     for model in _subfolders(MODEL_REPOSITORY):
         if _is_network(model):
             if model.name in served:
@@ -94,6 +100,15 @@ def assemble(
     if (exported / CATALOG_FILE).is_file():
         shutil.copy2(exported / CATALOG_FILE, folder.models)
     return folder
+
+
+def _catalog(path: Path) -> Catalog:
+    try:
+        return Catalog.load(path)
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        raise ServingError(
+            f"{path} cannot be read, or is of another version. Run `limner export` with the same LIMNER_DATA."
+        ) from None
 
 
 def is_python_based(backend: Path) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import secrets
@@ -34,6 +35,7 @@ RESTRICTED_APIS = "shared-memory,model-repository,model-config,statistics,trace,
 LOOPBACK = "127.0.0.1"
 
 _MIB = 1 << 20
+_HOST_OF = dict.fromkeys(("LIMNER_TRITON_GRPC_PORT", "LIMNER_TRITON_METRICS_PORT"), "LIMNER_TRITON_HOST")
 _STUB_NAME = "triton_python_backend_stub"
 _EXIT_TIMEOUT = 15.0
 _LOG_LINES = 400
@@ -58,9 +60,13 @@ def require_free_port(host: str, port: int, variable: str) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(
-                f"{host}:{port} cannot be listened on ({error.strerror}). Stop what runs there, or set {variable}."
-            ) from None
+            if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+                way_out = f"Set {_HOST_OF.get(variable, 'LIMNER_HOST')} to an address of this machine."
+            elif error.errno == errno.EACCES:
+                way_out = f"Set {variable} to one from 1024 on."
+            else:
+                way_out = f"Stop what runs there, or set {variable}."
+            raise SettingsError(f"{host}:{port} cannot be listened on ({error.strerror}). {way_out}") from None
 
 
 @dataclass(frozen=True)

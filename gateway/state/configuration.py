@@ -1,4 +1,4 @@
-"""Whether a Redis keeps its promises: nothing of it on disk, nothing thrown away early."""
+"""Whether a Redis lets us in, and keeps its promises: nothing of it on disk, nothing thrown away early."""
 
 from __future__ import annotations
 
@@ -6,13 +6,39 @@ import logging
 from contextlib import suppress
 
 from redis.asyncio import Redis
-from redis.exceptions import ResponseError
+from redis.exceptions import AuthenticationError, NoPermissionError, ResponseError
 
 from limner.errors import SettingsError
 
 log = logging.getLogger("limner.redis")
 
+_MAX_QUOTED_CHARACTERS = 100
 _NAMES = ("save", "appendonly", "maxmemory-policy")
+
+
+async def require_admission(redis: Redis) -> None:
+    """Find out at start what waiting does not mend, unlike a Redis that is away.
+
+    Raises:
+        SettingsError: Redis answers, and refuses the user, the password or the database of ``LIMNER_REDIS_URL``.
+        RedisError: it cannot be reached.
+    """
+    try:
+        await redis.ping()
+    except NoPermissionError:
+        return  # it knows us; what may be done is another question
+    except AuthenticationError:
+        raise SettingsError(
+            "The Redis of LIMNER_REDIS_URL refuses its user or password, or wants one that is not there. It is written "
+            "redis://:PASSWORD@HOST:6379/0, with signs such as / # @ in the password percent-encoded."
+        ) from None
+    except ResponseError as error:
+        # A server that does not know AUTH quotes what came with it.
+        reason = str(error).partition(", with args")[0][:_MAX_QUOTED_CHARACTERS]
+        raise SettingsError(
+            f"The Redis of LIMNER_REDIS_URL refuses the connection ({reason}). Correct user, password or the number of "
+            "the database at its end."
+        ) from None
 
 
 class ConfigurationCheck:

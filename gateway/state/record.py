@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, fields
-from typing import Literal
+from typing import Literal, get_args
+
+from limner.errors import StateUnavailable
 
 Status = Literal["pending", "processing", "completed", "failed", "cleaned"]
 Kind = Literal["photo", "batch"]
@@ -63,6 +65,20 @@ class Record:
 
     @staticmethod
     def from_json(text: str | bytes) -> Record:
-        """The record; fields of a newer gateway are passed over, for replicas are updated one after the other."""
-        known = json.loads(text)
-        return Record(**{field.name: known[field.name] for field in fields(Record) if field.name in known})
+        """The record; fields of a newer gateway are passed over, for replicas are updated one after the other.
+
+        Raises:
+            StateUnavailable: it is of a gateway whose tasks this one does not understand.
+        """
+        try:
+            known = json.loads(text)
+            record = Record(**{field.name: known[field.name] for field in fields(Record) if field.name in known})
+            understood = record.status in get_args(Status) and record.kind in get_args(Kind)
+        except (ValueError, TypeError):
+            understood = False
+        if not understood:
+            raise StateUnavailable(
+                "The task is of another version of the server, which this one does not understand. Try again in a few "
+                "seconds."
+            )
+        return record

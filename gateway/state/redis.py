@@ -25,7 +25,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from gateway.state import cancellation, scripts
-from gateway.state.configuration import ConfigurationCheck
+from gateway.state.configuration import ConfigurationCheck, require_admission
 from gateway.state.outage import FAILURES, Outage
 from gateway.state.record import Record
 from gateway.state.store import RUNNING_TTL_SECONDS, TOMBSTONE_SECONDS
@@ -88,6 +88,7 @@ class RedisStore:
     async def check(self) -> None:
         try:
             with cancellation.heeded():
+                await require_admission(self._redis)
                 await self._configuration.run(self._redis)
             self._checked = True
         except FAILURES as error:

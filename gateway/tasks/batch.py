@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gateway.archives.entries import Photo, Refused, Skipped
@@ -38,8 +38,9 @@ PAUSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Packed:
-    """A sealed result: its place in the store, and what the ZIP says of it."""
+    """A sealed result: which photo of the archive it is of, its place in the store, and what the ZIP says of it."""
 
+    number: int
     part: str
     name: str
     size: int
@@ -152,8 +153,8 @@ class Batch:
             result = await self._with_patience(job)
         with running.seal() as seal:
             sealed = seal.seal(f"photo-{number}", result.image)
-        name = self._unique(named_for_format(photo.name, result.format))
-        packed = Packed(f"photo-{number}", name, len(result.image), zlib.crc32(result.image))
+        name = named_for_format(photo.name, result.format)
+        packed = Packed(number, f"photo-{number}", name, len(result.image), zlib.crc32(result.image))
         await running.keep(packed.part, sealed)
         self.packed.append(packed)
         self.processed += 1
@@ -165,6 +166,13 @@ class Batch:
             "processing_time": round(time.perf_counter() - started, 3),
             **result.report,
         }
+
+    def _name(self) -> None:
+        """In the archive's order, whichever was done first: the same archive gives the same names."""
+        self.packed.sort(key=lambda packed: packed.number)
+        self.packed = [replace(packed, name=self._unique(packed.name)) for packed in self.packed]
+        for packed in self.packed:
+            self.entries[packed.number]["result"] = packed.name
 
     def _unique(self, name: str) -> str:
         """Photos that differ in their format only may get one name; file systems may not tell case apart either."""
@@ -198,17 +206,17 @@ class Batch:
         """A store that was restarted meanwhile has forgotten the results it was given before."""
         for packed in list(self.packed):
             if not await running.has(packed.part):
-                number = int(packed.part.removeprefix("photo-"))
                 self.packed.remove(packed)
                 self.processed -= 1
                 lost = StateUnavailable("The result was lost when the store was restarted. Send the photo again.")
-                self._fail(number, str(self.entries[number]["name"]), lost)
+                self._fail(packed.number, str(self.entries[packed.number]["name"]), lost)
 
     async def _count(self, running: Running) -> None:
         await running.note(processed_files=self.processed, failed_files=self.failed, skipped_files=self.skipped)
 
     async def _finish(self, running: Running, total: int, broken: LimnerError | None) -> dict[str, Any]:
         await self._miss_what_is_gone(running)
+        self._name()
         counts = {
             "total_files": total,
             "processed_files": self.processed,

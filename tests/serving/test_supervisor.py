@@ -89,9 +89,7 @@ def test_stopped_stub_is_noticed_by_the_canary(small_server: Supervisor, monkeyp
     wait_until(lambda: small_server.process is not None and answers(small_server))
 
 
-def test_a_restart_that_was_not_whole_is_tried_again(
-    small_server: Supervisor, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_restart_that_was_not_whole_is_tried_again(small_server: Supervisor, monkeypatch: pytest.MonkeyPatch) -> None:
     """The heavy canary of the start fails, and all light ones after it would pass."""
     heavy: list[int] = []
 

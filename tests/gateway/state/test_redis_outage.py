@@ -11,7 +11,7 @@ from redis.asyncio import Redis
 
 from gateway.state.redis import COMMAND_SECONDS, CONNECT_SECONDS, RedisStore
 from gateway.state.store import Store
-from limner.errors import StateUnavailable
+from limner.errors import SettingsError, StateUnavailable
 from tests.gateway.redis_server import RedisServer, StartRedis
 from tests.gateway.state.conftest import OpenRedis
 from tests.gateway.state.records import later, make_record
@@ -161,16 +161,17 @@ async def test_a_replica_that_takes_no_writes_is_unavailable(
             await store.write(name, make_record())
 
 
-async def test_a_wrong_password_is_unavailable_and_nowhere_quoted(
+async def test_a_wrong_password_is_told_at_start_and_nowhere_quoted(
     start_redis: StartRedis, open_redis: OpenRedis, name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     server = start_redis("--requirepass", "right")
     for url in (server.url, server.url.replace("//", "//:hush@"), server.url.replace("//", "//nobody:hush@")):
         async with open_redis(url) as store:
-            await store.check()
+            with pytest.raises(SettingsError, match="LIMNER_REDIS_URL refuses its user or password") as at_start:
+                await store.check()
             with pytest.raises(StateUnavailable) as refused:
                 await store.write(name, make_record())
-            assert "hush" not in refused.value.message
+            assert "hush" not in at_start.value.message + refused.value.message
     assert len(failures(caplog)) == 3
     assert "hush" not in caplog.text
     async with open_redis(server.url.replace("//", "//:right@")) as store:
@@ -182,8 +183,11 @@ async def test_a_server_that_quotes_the_password_is_not_quoted(
 ) -> None:
     server = start_redis("--rename-command", "AUTH", "")
     async with open_redis(server.url.replace("//", "//:hush@")) as store:
+        with pytest.raises(SettingsError, match="unknown command") as at_start:
+            await store.check()
         with pytest.raises(StateUnavailable):
             await store.read(name)
+    assert "hush" not in at_start.value.message
     assert len(failures(caplog)) == 1
     assert "hush" not in caplog.text
 
