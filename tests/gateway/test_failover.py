@@ -38,6 +38,12 @@ INTERNAL, UNAVAILABLE = grpc.StatusCode.INTERNAL, grpc.StatusCode.UNAVAILABLE
 Connect = Callable[..., TritonClient]
 
 
+@pytest.fixture(autouse=True)
+def _first_come_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of servers that were never used, the first one, instead of any."""
+    monkeypatch.setattr("gateway.balance.random.random", lambda: 0.5)
+
+
 @pytest.fixture
 def retries() -> Counter[str]:
     """How often another server was tried, by the reason."""
