@@ -110,6 +110,7 @@ class Metrics:
     def _begin_at_zero(self) -> None:
         for unable in (InferenceUnavailable, QueueFull):
             self._retries.labels(unable.type)
+        self._requests.labels("200")
         for error in _REFUSALS:
             self._requests.labels(str(error.status))
             self._refused.labels(error.type)

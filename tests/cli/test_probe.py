@@ -14,7 +14,7 @@ from click.testing import CliRunner
 
 from cli.main import cli
 from cli.probe_command import NotHealthy, ask_gateway, ask_triton
-from limner.settings import Settings
+from limner.settings import Settings, get_settings
 from serving import canary
 from serving.process import free_port, own_url
 from tests.gateway.replica import Replica
@@ -28,12 +28,14 @@ def gateway(triton_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 
 def test_ready_gateway(gateway: Replica, monkeypatch: pytest.MonkeyPatch) -> None:
+    get_settings.cache_clear()
     monkeypatch.setenv("LIMNER_PORT", str(gateway.port))
     deadline = time.monotonic() + 60  # its first canary may still be on its way
     while (answer := CliRunner().invoke(cli, ["probe", "gateway"])).exit_code and time.monotonic() < deadline:
         time.sleep(0.1)
     assert answer.output == "ready\n"
     assert CliRunner().invoke(cli, ["probe", "gateway", "--alive"]).output == "ok\n"
+    get_settings.cache_clear()
 
 
 def test_gateway_without_a_triton_is_alive_and_not_ready(tmp_path: Path) -> None:

@@ -52,8 +52,9 @@ EMPTY = {
 
 
 def photo(portrait: NDArray[np.uint8]) -> bytes:
-    encoded = io.BytesIO()
-    Image.fromarray(portrait).save(encoded, "JPEG", quality=90)
+    """Large enough to be at work for longer than from one scrape to the next."""
+    encoded, height, width = io.BytesIO(), *portrait.shape[:2]
+    Image.fromarray(portrait).resize((4 * width, 4 * height)).save(encoded, "JPEG", quality=90)
     return encoded.getvalue()
 
 
@@ -92,6 +93,7 @@ def until(holds: Callable[[], bool]) -> None:
 def send(replica: Replica, picture: bytes) -> None:
     client = replica.client
     assert client.post("/v1/enhance", files={"file": picture}).status_code == 200
+    time.sleep(3)  # what begins with the first photo is to be seen before the next one changes it
     assert client.post("/v1/enhance", files={"file": b"no photo"}).status_code == 415
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as packed:
