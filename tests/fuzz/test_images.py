@@ -23,19 +23,21 @@ def assert_clean(figures: Figures) -> None:
     assert not figures.hangs, figures.hangs[:5]
     assert not figures.faults, figures.faults[:5]
     assert figures.outcomes["decoded"] > 0
-    assert figures.outcomes["damaged-image"] > 0
 
 
 @pytest.mark.parametrize("part", [jpeg, png, webp, metadata, polyglots], ids=lambda part: part.__name__[18:])
 def test_bombs_and_lies(part: ModuleType) -> None:
     figures = run_images(part.cases())
     assert_clean(figures)
+    if part is not metadata:  # which is left out, however broken
+        assert figures.outcomes["damaged-image"] > 0
     assert figures.tried > 100
 
 
 def test_spoilt_pieces() -> None:
     figures = run_images(islice(structures.cases(seed=1), 0, None, EVERY))
     assert_clean(figures)
+    assert figures.outcomes["damaged-image"] > 0
     assert figures.tried > 2000
 
 
