@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from limner.errors import ExportError
 from limner.settings import Settings
 from serving.gpu_packages import check_profile
-from serving.process import Endpoint, free_port, require_free_port
+from serving.process import LOOPBACK, Endpoint, free_port, require_free_port
 from serving.supervisor import Supervisor
 
 
@@ -48,18 +48,23 @@ def triton_server(settings: Settings, say: Callable[[str], None], *, fixed_ports
     export_models()
     say("Starting Triton and compiling the networks for this machine ...")
     endpoint = Endpoint(
-        grpc=_port(settings.triton_grpc_port, "LIMNER_TRITON_GRPC_PORT") if fixed_ports else free_port(),
-        metrics=_port(settings.triton_metrics_port, "LIMNER_TRITON_METRICS_PORT") if fixed_ports else free_port(),
+        grpc=port_of(settings.triton_grpc_port, "LIMNER_TRITON_GRPC_PORT") if fixed_ports else free_port(),
+        metrics=port_of(settings.triton_metrics_port, "LIMNER_TRITON_METRICS_PORT") if fixed_ports else free_port(),
         open_apis=settings.triton_open_apis,
     )
     with Supervisor(settings, endpoint, say):
         yield endpoint.url
 
 
-def _port(wanted: int, variable: str) -> int:
+def port_of(wanted: int, variable: str, host: str = LOOPBACK) -> int:
+    """The port that a setting names, once it is known to be free; 0 takes any.
+
+    Raises:
+        SettingsError: it cannot be listened on.
+    """
     if wanted == 0:
         return free_port()
-    require_free_port("127.0.0.1", wanted, variable)
+    require_free_port(host, wanted, variable)
     return wanted
 
 

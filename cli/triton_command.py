@@ -10,13 +10,13 @@ from pathlib import Path
 
 import click
 
-from cli.embedded import stopped_by_sigterm
+from cli.embedded import port_of, stopped_by_sigterm
 from gateway.logs import configure_logging
 from limner.catalog import CATALOG_FILE
 from limner.errors import ServingError, SettingsError
 from limner.settings import Settings, get_settings
 from serving.drain import drain
-from serving.process import Endpoint, free_port, require_free_port
+from serving.process import Endpoint
 from serving.supervisor import Supervisor
 
 _LOOK_SECONDS = 1.0
@@ -45,8 +45,8 @@ def triton(wait: float) -> None:
     settings = get_settings()
     check_host(settings)
     endpoint = Endpoint(
-        grpc=_port(settings, settings.triton_grpc_port, "LIMNER_TRITON_GRPC_PORT"),
-        metrics=_port(settings, settings.triton_metrics_port, "LIMNER_TRITON_METRICS_PORT"),
+        grpc=port_of(settings.triton_grpc_port, "LIMNER_TRITON_GRPC_PORT", settings.triton_host),
+        metrics=port_of(settings.triton_metrics_port, "LIMNER_TRITON_METRICS_PORT", settings.triton_host),
         open_apis=settings.triton_open_apis,
         host=settings.triton_host,
     )
@@ -110,10 +110,3 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-def _port(settings: Settings, wanted: int, variable: str) -> int:
-    if wanted == 0:
-        return free_port()
-    require_free_port(settings.triton_host, wanted, variable)
-    return wanted
