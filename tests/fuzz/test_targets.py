@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
+import numpy as np
 import pytest
 
 from tests.fuzz.fuzzing import REGRESSIONS, can_fuzz, fuzz, regressions
@@ -50,3 +51,13 @@ def test_a_fault_is_found() -> None:
     assert outcome.found == "exception"
     assert outcome.artifact.startswith(b"fau")
     assert "ZeroDivisionError" in outcome.text
+
+
+def test_memory_counts_from_nothing() -> None:
+    """As long as a program inherits the most memory of its parent, a long test run looks like a leak."""
+    require_fuzzer()
+    mib = 400
+    grown = np.ones(mib << 20, np.uint8)
+    outcome = fuzz("options", runs=100)
+    assert grown.all()
+    assert 0 < outcome.memory_mb < mib
