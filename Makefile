@@ -4,6 +4,7 @@
 # make images  the container images, with Docker: docs/containers.md
 # make sbom    what everything is made of, CycloneDX, into build/sbom: docs/supply-chain.md
 # make test    all tests, with the real Triton server
+# make soak    an hour of small requests; memory, handles and tasks return to where they were: docs/reliability.md
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
@@ -26,7 +27,7 @@ SERVE := $(if $(filter gpu,$(LIMNER_PROFILE)),gpu,serve)
 DOCKER ?= docker
 VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' limner/__init__.py)
 
-.PHONY: help serve page images sbom bench test lint format clean lock upstream
+.PHONY: help serve page images sbom bench test soak lint format clean lock upstream
 
 help:
 	@sed -n 's/^# \(make .*\)/\1/p' Makefile
@@ -47,6 +48,9 @@ sbom: $(VENV)/.test
 
 test: $(VENV)/.test upstream page
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.soak.run
 
 bench: $(VENV)/.test upstream
 	$(BIN)/limner bench $(if $(SHORT),--short)

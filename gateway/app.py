@@ -19,6 +19,7 @@ from gateway.access.rate_limit import RateLimiter
 from gateway.audit import Audit
 from gateway.capacity import Capacity, PerClient
 from gateway.envelope import Envelope
+from gateway.freed_memory import map_large_blocks, trim_heaps
 from gateway.gauges import add_gauges
 from gateway.metrics import Metrics
 from gateway.problems import on_http_exception, on_limner_error, on_validation_error
@@ -51,6 +52,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         forbid_dumps()
         scrub_freed_memory()
+        map_large_blocks()
         async with contextlib.AsyncExitStack() as closing:
             try:
                 services = await closing.enter_async_context(_services(settings, triton_url))
@@ -63,6 +65,7 @@ def create_app(settings: Settings, triton_url: str) -> FastAPI:
             watchers = [
                 asyncio.create_task(watch(services.readiness, services.triton, services.metrics.canary)),
                 asyncio.create_task(services.desk.watch()),
+                asyncio.create_task(trim_heaps(lambda: not services.queue.admitted)),
             ]
             try:
                 yield

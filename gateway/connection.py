@@ -108,7 +108,8 @@ class Connection(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
-        for timer in (self._head_timer, self._stall_timer):
+        # A timer keeps what came last, a part of a photo perhaps. After a reset, uvicorn lets its own run on.
+        for timer in (self._head_timer, self._stall_timer, self.timeout_keep_alive_task):
             if timer is not None:
                 timer.cancel()
 

@@ -129,6 +129,11 @@ class FormReader:
             raise EmptyImage(f"The file is empty. Send {_WHAT[self._kind]}.")
         return self.form
 
+    def close(self) -> None:
+        """Let the form go with whoever has it. The parser and this reader hold each other until garbage is collected,
+        which may be a thousand uploads later."""
+        self.form = Form()
+
     def _part_begin(self) -> None:
         self._name = ""
         self._disposition = b""

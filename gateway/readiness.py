@@ -17,6 +17,11 @@ STALE_INTERVALS = 3
 RETRY_SECONDS = 1.0
 """Pause after a failed canary, where the interval is not shorter."""
 
+RETURN_SECONDS = 60.0
+"""A server that restarts is back sooner, its networks loaded."""
+
+_LOOK_SECONDS = 0.25
+
 
 class Readiness:
     """When an inference last passed, and what the last failure said."""
@@ -24,6 +29,7 @@ class Readiness:
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self._passed_at: float | None = None
+        self._failing_since: float | None = None
         self._reason = "No inference has passed yet."
 
     @property
@@ -32,10 +38,20 @@ class Readiness:
         return float("inf") if self._passed_at is None else time.monotonic() - self._passed_at
 
     def passed(self) -> None:
-        self._passed_at = time.monotonic()
+        self._passed_at, self._failing_since = time.monotonic(), None
 
     def failed(self, error: LimnerError) -> None:
         self._reason = error.message
+        if self._failing_since is None:
+            self._failing_since = time.monotonic()
+
+    async def returns(self) -> bool:
+        """Wait until an inference passes again. False where none has for a minute: it is not a restart, then."""
+        while self._failing_since is not None:
+            if time.monotonic() - self._failing_since > RETURN_SECONDS:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
+        return True
 
     def check(self) -> None:
         """Raises InferenceUnavailable while no inference has passed within three intervals."""

@@ -69,7 +69,7 @@ class Services:
         self.audit.delivery(kind=kind, client=client.name, task=task, output_bytes=size, error=Cancelled.type)
 
 
-def _services(request: Request) -> Services:
+async def _services(request: Request) -> Services:  # FastAPI gives all others to threads
     services: Services = request.app.state.services
     return services
 

@@ -43,6 +43,8 @@ async def read_upload(
     except BaseException:
         reader.form.wipe()
         raise
+    finally:
+        reader.close()
 
 
 async def _feed(reader: FormReader, request: Request, idle_seconds: float, grace_seconds: float) -> None:

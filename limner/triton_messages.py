@@ -5,7 +5,34 @@ Inside an ensemble or a BLS call an error loses its gRPC status, so that the mes
 
 from __future__ import annotations
 
+from typing import Final
+
 from limner.errors import InferenceTimeout, InferenceUnavailable, LimnerError, QueueFull, from_wire
+
+_MEANINGS: Final = (
+    (("exceeds maximum queue size",), QueueFull, "The queue is full. Try again in a few seconds."),
+    (
+        ("shared memory pool",),
+        QueueFull,
+        "The server has no shared memory left for this photo. Try again in a few seconds.",
+    ),
+    (
+        ("request timeout expired",),
+        InferenceTimeout,
+        "The enhancement took too long. Try again later, or send a smaller photo.",
+    ),
+    (
+        ("server is stopping",),
+        InferenceUnavailable,
+        "The inference server is being stopped. Send the photo again in a few seconds.",
+    ),
+    (
+        ("stub process", "not healthy"),
+        InferenceUnavailable,
+        "A process of the inference server died and is being replaced. Send the photo again in a few seconds.",
+    ),
+)
+"""Words that are in a message, in lower case, and what they mean."""
 
 
 def from_triton(message: str) -> LimnerError | None:
@@ -14,14 +41,4 @@ def from_triton(message: str) -> LimnerError | None:
     if own is not None:
         return own
     lowered = message.lower()
-    if "exceeds maximum queue size" in lowered:
-        return QueueFull("The queue is full. Try again in a few seconds.")
-    if "request timeout expired" in lowered:
-        return InferenceTimeout("The enhancement took too long. Try again later, or send a smaller photo.")
-    if "server is stopping" in lowered:
-        return InferenceUnavailable("The inference server is being stopped. Send the photo again in a few seconds.")
-    if "stub process" in lowered and "not healthy" in lowered:
-        return InferenceUnavailable(
-            "A process of the inference server died and is being replaced. Send the photo again in a few seconds."
-        )
-    return None
+    return next((error(told) for words, error, told in _MEANINGS if all(word in lowered for word in words)), None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import subprocess
+from datetime import datetime, timezone
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,11 @@ def describe_machine() -> dict[str, object]:
         "python": platform.python_version(),
         "commit": _commit(),
     }
+
+
+def describe_run() -> dict[str, object]:
+    """The machine, and the day."""
+    return {"date": datetime.now(timezone.utc).date().isoformat(), "machine": describe_machine()}
 
 
 def _commit() -> str:

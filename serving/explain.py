@@ -6,7 +6,7 @@ import re
 from typing import Final
 
 _BROKEN_MODEL: Final = re.compile(r"ServingError: (model '\w+': .+?)(?:: Exception from |\\n|\n|\"|$)")
-_NO_SHARED_MEMORY: Final = re.compile(r"shared memory (?:key|region).+No space left on device")
+_NO_SHARED_MEMORY: Final = re.compile(r"shared memory (?:key|region|pool size).+No space left on device")
 
 
 def explained(log: str) -> str:

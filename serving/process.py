@@ -169,14 +169,14 @@ class TritonProcess:
 
     def __init__(self, installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str):
         self._folder = folder
-        library = folder.root / "undumpable.so"
-        preloaded = str(library) if write_library(library) else ""
+        library = folder.root / "guards.so"
+        write_library(library)
         self._lines: deque[str] = deque(maxlen=_LOG_LINES)
         self._stubs: set[int] = set()
         """All that were ever seen."""
         self._process = subprocess.Popen(  # noqa: S603 - our own command
             [
-                *(sys.executable, "-m", "serving.launch", str(os.getpid()), preloaded),
+                *(sys.executable, "-m", "serving.launch", str(os.getpid()), str(library)),
                 *command_line(installation, folder, endpoint, profile),
             ],
             stdin=subprocess.DEVNULL,

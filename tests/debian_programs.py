@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -27,13 +28,24 @@ def require_program(name: str, package: str) -> str:
 
     The test is skipped, by name, where there is none, and fails where none may be.
     """
-    found = _find(name, package)
-    if found is None:
-        missing = f"{name} is missing: apt-get install {package}"
-        if os.environ.get("LIMNER_REQUIRE_ALL") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
-    return found
+    return _find(name, package) or _missing(name, package)
+
+
+def require_library(name: str, package: str) -> str:
+    """The path of a shared library of a package. Skipped or failed as :func:`require_program`."""
+    paths = f"usr/lib/**/{name}"
+    if (found := next(Path("/").glob(paths), None) or next((TOOLS / package).glob(paths), None)) is not None:
+        return str(found)
+    if shutil.which("apt-get") and shutil.which("dpkg") and _unpack(package):
+        return str(next((TOOLS / package).glob(paths)))
+    return _missing(name, package)
+
+
+def _missing(name: str, package: str) -> NoReturn:
+    missing = f"{name} is missing: apt-get install {package}"
+    if os.environ.get("LIMNER_REQUIRE_ALL") == "1":
+        pytest.fail(missing)
+    pytest.skip(missing)
 
 
 @functools.cache

@@ -88,7 +88,7 @@ def _presented_key(headers: Headers) -> str | None:
     return headers.get("x-api-key", "").strip() or None
 
 
-def _caller(request: Request) -> Client:
+async def _caller(request: Request) -> Client:  # FastAPI gives all others to threads
     client: Client = request.state.client
     return client
 

@@ -6,7 +6,6 @@ import hashlib
 import hmac
 import math
 import secrets
-import time
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -22,6 +21,7 @@ from starlette.requests import Request
 
 from gateway.access.client import Client
 from gateway.access.windows import MemoryWindows
+from gateway.clock import now
 from limner.errors import QuotaExceeded, StateUnavailable
 from limner.settings import NO_RATE_LIMIT, Settings
 
@@ -126,7 +126,7 @@ class RateLimiter:
     async def _look(self, who: str, item: RateLimitItem) -> _Quota:
         seconds = item.get_expiry()
         start, used = await self._windows.get_moving_window(item.key_for(who), item.amount, seconds)
-        return _Quota(item, used, max(1, math.ceil(start + seconds - time.time())))
+        return _Quota(item, used, max(1, min(seconds, math.ceil(start + seconds - now()))))
 
     def _pseudonym(self, client: Client) -> str:
         """What stands for the client in the store, so that no address does.

@@ -7,12 +7,13 @@ the front.
 
 from __future__ import annotations
 
-import time
 from array import array
 from bisect import bisect_left
 from collections import OrderedDict
 
 from limits.aio.storage import MovingWindowSupport
+
+from gateway.clock import now
 
 MAX_CLIENTS = 100_000
 """Clients remembered for each length of window, about 30 MB. Beyond it the one that has been quiet longest is
@@ -32,16 +33,16 @@ class MemoryWindows(MovingWindowSupport):
 
     async def acquire_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
         """Hit ``amount`` times, unless that would make more than ``limit`` within ``expiry`` seconds."""
-        now = time.time()
+        moment = now()
         table = self._tables.setdefault(expiry, OrderedDict())
-        while table and next(iter(table.values()))[-1] < now - expiry:
+        while table and next(iter(table.values()))[-1] < moment - expiry:
             table.popitem(last=False)
         hits = table.get(key, array("d"))
-        over = bisect_left(hits, now - expiry)
+        over = bisect_left(hits, moment - expiry)
         if len(hits) - over + amount > limit:
             return False
         del hits[:over]
-        hits.extend([now] * amount)
+        hits.extend([moment] * amount)
         table[key] = hits
         table.move_to_end(key)
         if len(table) > self._max_clients:
@@ -50,8 +51,8 @@ class MemoryWindows(MovingWindowSupport):
 
     async def get_moving_window(self, key: str, limit: int, expiry: int) -> tuple[float, int]:  # noqa: ARG002
         """Time of the first hit in the window that ends now, and how many there are; now and 0 where there is none."""
-        now = time.time()
+        moment = now()
         table = self._tables.get(expiry)
         hits = (table and table.get(key)) or array("d")
-        first = bisect_left(hits, now - expiry)
-        return (hits[first], len(hits) - first) if first < len(hits) else (now, 0)
+        first = bisect_left(hits, moment - expiry)
+        return (hits[first], len(hits) - first) if first < len(hits) else (moment, 0)

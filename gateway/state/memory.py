@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 
+from gateway.clock import now
 from gateway.state.record import Record
 from gateway.state.sealing import wipe
 from gateway.state.store import TOMBSTONE_SECONDS
@@ -37,12 +37,12 @@ class MemoryStore:
         record = self._records.get(name)
         self._drop_blobs(name)
         if record is not None:
-            self._records[name] = replace(record, status="cleaned", salt="", expires=record.expires or time.time())
+            self._records[name] = replace(record, status="cleaned", salt="", expires=record.expires or now())
         return record
 
     async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:
         known = self._records.get(name)
-        if expires <= time.time() or (known is not None and known.status == "cleaned"):
+        if expires <= now() or (known is not None and known.status == "cleaned"):
             wipe(sealed)
             return
         replaced = self._blobs.setdefault(name, {}).get(part)
@@ -84,8 +84,8 @@ class MemoryStore:
 
     def _bury(self) -> None:
         """Forget tombstones. Blobs of a task whose time is over go with the ``clean`` of whoever made it."""
-        now = time.time()
+        moment = now()
         for name, record in list(self._records.items()):
-            if record.status in _OVER and record.expires + TOMBSTONE_SECONDS < now:
+            if record.status in _OVER and record.expires + TOMBSTONE_SECONDS < moment:
                 self._drop_blobs(name)
                 del self._records[name]

@@ -13,7 +13,6 @@ than a command may.
 from __future__ import annotations
 
 import secrets
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
@@ -24,6 +23,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from gateway.clock import now
 from gateway.state import cancellation, scripts
 from gateway.state.configuration import ConfigurationCheck, require_admission
 from gateway.state.outage import FAILURES, Outage
@@ -115,7 +115,7 @@ class RedisStore:
                 before = None if stored is None else Record.from_json(stored)
                 arguments: list[str | bytes | int] = ["", "", 0]
                 if stored is not None and before is not None:
-                    after = replace(before, status="cleaned", salt="", expires=before.expires or time.time())
+                    after = replace(before, status="cleaned", salt="", expires=before.expires or now())
                     arguments = [stored, after.to_json(), _record_lives(after)]
                 # Written meanwhile by somebody else: look again.
                 if await self._clean([_task(name), _blobs(name)], arguments):
@@ -237,7 +237,7 @@ def _milliseconds(seconds: float) -> int:
 
 def _lives(expires: float) -> int:
     """Milliseconds from now; a span, because the clock of Redis may be another."""
-    return _milliseconds(expires - time.time())
+    return _milliseconds(expires - now())
 
 
 def _record_lives(record: Record) -> int:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from datetime import datetime, timezone
 from typing import Any
 
 from pydantic import BaseModel, Field
 
+from gateway.clock import now
 from gateway.report import Report
 from gateway.state.record import Record, Status
 from gateway.tasks.estimate import progress
@@ -111,7 +111,7 @@ def _common(record: Record) -> dict[str, Any]:
 
 def _progress(record: Record) -> float:
     if record.running:
-        elapsed = time.time() - record.started if record.started is not None else 0.0
+        elapsed = now() - record.started if record.started is not None else 0.0
         return round(progress(elapsed, record.estimate), 4)
     return 1.0 if record.status == "completed" or (record.status == "cleaned" and record.finished is not None) else 0.0
 
@@ -119,7 +119,7 @@ def _progress(record: Record) -> float:
 def _seconds_left(record: Record) -> float | None:
     if not record.running or record.estimate is None:
         return None
-    elapsed = time.time() - record.started if record.started is not None else 0.0
+    elapsed = now() - record.started if record.started is not None else 0.0
     return round(max(0.0, record.estimate - elapsed), 1)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 from gateway.archives.entries import Photo, Refused, Skipped
 from gateway.archives.unpack import Unpacker
 from gateway.audit import Audit
+from gateway.clock import now
 from gateway.filenames import named_for_format
 from gateway.metrics import Metrics
 from gateway.problems import unexpected
@@ -21,19 +22,10 @@ from gateway.state.sealing import wipe
 from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
 from gateway.triton import Enhanced
-from limner.errors import (
-    CapacityError,
-    InferenceTimeout,
-    LimnerError,
-    StateUnavailable,
-)
+from limner.errors import LimnerError, StateUnavailable
 from limner.options import Value
 
 INDEX = RESULT_PART["batch"]
-TRIES = 3
-"""How often a photo is sent to Triton while nothing is wrong with the photo itself."""
-
-PAUSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -71,7 +63,7 @@ class Batch:
         Raises:
             LimnerError: the archive cannot be read on, and no photo was enhanced before.
         """
-        await running.update(status="processing", started=time.time(), total_files=unpacker.total)
+        await running.update(status="processing", started=now(), total_files=unpacker.total)
         broken: LimnerError | None = None
         places = asyncio.Semaphore(self.concurrency)
         photos: set[asyncio.Task[None]] = set()
@@ -150,7 +142,7 @@ class Batch:
             raise StateUnavailable("Results fill the memory of the server. Fetch those that are done, then try again.")
         started = time.perf_counter()
         with self.audit.processing(task=running.name, kind="batch"):
-            result = await self._with_patience(job)
+            result = await self._once(job)
         with running.seal() as seal:
             sealed = seal.seal(f"photo-{number}", result.image)
         name = named_for_format(photo.name, result.format)
@@ -184,21 +176,10 @@ class Batch:
         self.names.add(name.casefold())
         return name
 
-    async def _with_patience(self, job: Job) -> Enhanced:
-        """A photo is not lost for a server that restarts, or a queue that is full for a while."""
-        for _ in range(TRIES - 1):
-            try:
-                return await self._once(job)
-            except InferenceTimeout:
-                raise
-            except CapacityError:
-                await asyncio.sleep(PAUSE_SECONDS)
-        return await self._once(job)
-
     async def _once(self, job: Job) -> Enhanced:
         ticket = self.work.queue.ticket()
         try:
-            return await self.work.enhance(job, ticket)
+            return await self.work.enhance(job, ticket, patient=True)
         finally:
             self.work.queue.leave(ticket)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gateway.access.client import Client
 from gateway.audit import Audit
+from gateway.clock import now
 from gateway.metrics import Metrics
 from gateway.problems import unexpected
 from gateway.state.record import Kind, Record
@@ -68,7 +69,7 @@ class Desk:
         Raises:
             StateUnavailable: the store is away.
         """
-        record = Record(kind, "pending", self._owner, client.owner, new_salt(), created=time.time(), **fields)
+        record = Record(kind, "pending", self._owner, client.owner, new_salt(), created=now(), **fields)
         running = Running(self, new_task_id(), record)
         await self.store.write(running.name, record)
         self._running[running.name] = running
@@ -104,7 +105,7 @@ class Desk:
             raise NotFound(_UNKNOWN)
         if record.running and record.owner != self._owner and not await self.store.is_alive(record.owner):
             return await self._declare_lost(name, record)
-        if record.status == "completed" and record.expires <= time.time():
+        if record.status == "completed" and record.expires <= now():
             await self.shelf.expire(name)
             return replace(record, status="cleaned", salt="")
         return record
@@ -187,11 +188,11 @@ class Desk:
         if status == "cleaned":
             await self._give_up(running)
             return
-        now = time.time()
-        expires = now + self.result_ttl
+        moment = now()
+        expires = moment + self.result_ttl
         try:
             await self.persist(lambda: self.store.keep_blobs(running.name, expires))
-            await running.update(status=status, finished=now, expires=expires, queue_position=None, **changes)
+            await running.update(status=status, finished=moment, expires=expires, queue_position=None, **changes)
         except Cancelled:
             await self._give_up(running)
             return
@@ -221,8 +222,8 @@ class Desk:
         record = running.record
         if record.status != "failed":
             error = StateUnavailable("The result could not be kept. Send the photo again.")
-            record = replace(record, status="failed", result_bytes=0, finished=time.time(), **_failure(error))
-        self._untold[running.name] = replace(record, expires=time.time() + self.result_ttl)
+            record = replace(record, status="failed", result_bytes=0, finished=now(), **_failure(error))
+        self._untold[running.name] = replace(record, expires=now() + self.result_ttl)
 
     async def _beat(self) -> None:
         await self.store.beat(self._owner)
@@ -242,16 +243,14 @@ class Desk:
             if not written and not running.ending and running.work is not None:
                 running.work.cancel()
             elif keep:
-                await self.store.keep_blobs(running.name, time.time() + self.result_ttl + 2 * KEEP_EVERY_SECONDS)
+                await self.store.keep_blobs(running.name, now() + self.result_ttl + 2 * KEEP_EVERY_SECONDS)
         if keep:
             self._kept_at = time.monotonic()
         await self.shelf.wipe_expired()
 
     async def _declare_lost(self, name: str, record: Record) -> Record:
         error = InferenceUnavailable("The server that worked on it went down. Send it again.")
-        lost = replace(
-            record, status="failed", finished=time.time(), expires=time.time() + self.result_ttl, **_failure(error)
-        )
+        lost = replace(record, status="failed", finished=now(), expires=now() + self.result_ttl, **_failure(error))
         await self.store.write(name, lost)
         return await self.store.read(name) or lost
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 from gateway.audit import Audit
+from gateway.clock import now
 from gateway.metrics import Metrics
 from gateway.report import Report
 from gateway.state.record import RESULT_PART
@@ -25,10 +25,10 @@ def photo_task(job: Job, ticket: Ticket, work: Work, metrics: Metrics, audit: Au
 
     async def run(running: Running) -> dict[str, Any]:
         async def on_turn(expected: float | None) -> None:
-            await running.update(status="processing", started=time.time(), queue_position=None, estimate=expected)
+            await running.update(status="processing", started=now(), queue_position=None, estimate=expected)
 
         with metrics.counted(), audit.processing(task=running.name, kind="photo"):
-            result = await work.enhance(job, ticket, on_turn)
+            result = await work.enhance(job, ticket, on_turn, patient=True)
         detail = {"filename": job.filename, "format": result.format, "report": result.report}
         with running.seal() as seal:
             sealed, sealed_detail = seal.seal(RESULT, result.image), seal_detail(seal, detail)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Protocol
 
+from gateway.clock import now
 from gateway.state.record import Record
 from gateway.state.sealing import Seal, name_of
 from gateway.state.store import Store
@@ -70,7 +70,7 @@ class Running:
     async def keep(self, part: str, sealed: bytearray) -> None:
         """Hand something sealed to the store."""
         self.parts.append(part)
-        expires = time.time() + self._desk.result_ttl + 2 * KEEP_EVERY_SECONDS
+        expires = now() + self._desk.result_ttl + 2 * KEEP_EVERY_SECONDS
         await self._desk.persist(lambda: self._desk.store.put_blob(self.name, part, sealed, expires))
 
     async def has(self, part: str) -> bool:

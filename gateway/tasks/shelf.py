@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from gateway.audit import Audit, Reason
+from gateway.clock import now
 from gateway.state.record import RESULT_PART, Record
 from gateway.state.store import Store
 from limner.errors import Gone, StateUnavailable
@@ -50,7 +50,7 @@ class Shelf:
         Raises:
             Gone: somebody else has it.
         """
-        until = max(record.expires, time.time() + DELIVERY_SECONDS)
+        until = max(record.expires, now() + DELIVERY_SECONDS)
         marked = await self._store.has_blob(name, ON_ITS_WAY)
         await self._store.put_blob(name, ON_ITS_WAY, bytearray(1), until)
         sealed = await self._store.take_blob(name, RESULT_PART[record.kind])
@@ -64,7 +64,7 @@ class Shelf:
 
     async def give_back(self, name: str, record: Record, sealed: bytes | bytearray) -> None:
         """Let a result be fetched again whose delivery was broken off."""
-        expires = max(record.expires, time.time() + LOOK_AGAIN_SECONDS)
+        expires = max(record.expires, now() + LOOK_AGAIN_SECONDS)
         part, again = RESULT_PART[record.kind], bytearray(sealed)
         with suppress(StateUnavailable):
             await self._persist(lambda: self._store.put_blob(name, part, again, expires))
@@ -92,14 +92,14 @@ class Shelf:
     async def wipe_expired(self) -> None:
         """Wipe those whose time is over."""
         for expires, name in sorted(self._unfetched):
-            if expires > time.time():
+            if expires > now():
                 break
             known = await self._store.read(name)
             if known is None or known.status != "completed":
                 self._forget(name)
             elif not await self.expire(name):
                 self._forget(name)
-                self.add(name, time.time() + LOOK_AGAIN_SECONDS)
+                self.add(name, now() + LOOK_AGAIN_SECONDS)
 
     def _forget(self, name: str) -> None:
         self._unfetched = [entry for entry in self._unfetched if entry[1] != name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -12,8 +13,14 @@ from gateway.report import faces_of
 from gateway.tasks.estimate import Estimator, Run
 from gateway.tasks.queue import Queue, Ticket
 from gateway.triton import Enhanced, TritonClient
+from limner.errors import CapacityError, InferenceTimeout, InferenceUnavailable
 from limner.header import Header, check_pixels, read_header
 from limner.options import Options, Value, parse_options
+
+TRIES = 3
+"""How often a photo is sent to Triton while nothing is wrong with the photo itself. It may be what ends the server."""
+
+PAUSE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -68,20 +75,35 @@ class Work:
         """Seconds that the work on ``job`` would take if it began now; None where nothing was learned yet."""
         return self.estimator.seconds(job.options, job.megapixels, min(self.queue.limit, max(1, self.queue.active)))
 
-    async def enhance(self, job: Job, ticket: Ticket, on_turn: OnTurn = _nobody) -> Enhanced:
+    async def enhance(self, job: Job, ticket: Ticket, on_turn: OnTurn = _nobody, *, patient: bool = False) -> Enhanced:
         """Wait for the turn of ``ticket`` and enhance. Cancelled, it leaves the queue or Triton at once.
+
+        A ``patient`` one keeps its turn while the server restarts, or has no place, and is sent again: others would
+        meet the same.
 
         Raises:
             LimnerError: see :meth:`gateway.triton.TritonClient.enhance`.
         """
         async with self.queue.turn(ticket):
             await on_turn(self.expected_seconds(job))
-            started, work_before = time.perf_counter(), self.queue.work_seconds()
-            result = await self._triton.enhance(
-                job.image, job.options, request_id=job.request_id, timeout=self._timeout
-            )
-            seconds = max(1e-6, time.perf_counter() - started)
-            load = max(1.0, (self.queue.work_seconds() - work_before) / seconds)
+            for _ in range(TRIES - 1 if patient else 0):
+                try:
+                    return await self._once(job)
+                except InferenceTimeout:
+                    raise
+                except CapacityError as error:
+                    if isinstance(error, InferenceUnavailable):
+                        self._readiness.failed(error)
+                    await asyncio.sleep(PAUSE_SECONDS)
+                    if not await self._readiness.returns():
+                        raise
+            return await self._once(job)
+
+    async def _once(self, job: Job) -> Enhanced:
+        started, work_before = time.perf_counter(), self.queue.work_seconds()
+        result = await self._triton.enhance(job.image, job.options, request_id=job.request_id, timeout=self._timeout)
+        seconds = max(1e-6, time.perf_counter() - started)
+        load = max(1.0, (self.queue.work_seconds() - work_before) / seconds)
         self._readiness.passed()
         self._metrics.enhanced(seconds, result.report)
         self.estimator.learn(job.options, Run(job.megapixels, len(faces_of(result.report) or ()), load, seconds))

@@ -16,14 +16,13 @@ import logging
 import sys
 import tempfile
 from collections.abc import Callable
-from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
 
 import psutil
 
 from limner.settings import PROJECT_ROOT, Settings
-from perf.machine import describe_machine
+from perf.machine import describe_run
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 from tests.fuzz.corpus import images
@@ -75,7 +74,7 @@ def run_target(name: str, seconds: int, seed: int) -> tuple[Figures, bool]:
 def record(part: str, name: str, figures: Figures) -> None:
     """Write one part of the results; the others stay."""
     known = json.loads(RESULTS.read_text("utf-8")) if RESULTS.exists() else {}
-    figures = {"date": datetime.now(timezone.utc).date().isoformat(), "machine": describe_machine(), **figures}
+    figures = {**describe_run(), **figures}
     if name:
         known.setdefault(part, {})[name] = figures
     else:

@@ -17,7 +17,7 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -56,13 +56,14 @@ def require_redis() -> str:
 class RedisServer:
     """A Redis on a loopback port of its own that keeps nothing on disk; it is up when the constructor returns."""
 
-    def __init__(self, program: str, folder: Path, *options: str) -> None:
+    def __init__(self, program: str, folder: Path, *options: str, environment: Mapping[str, str] | None = None) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
             *(program, "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder)),
             *("--save", "", "--appendonly", "no", "--loglevel", "warning", *options),
         ]
+        self._environment = {**os.environ, **(environment or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
@@ -74,7 +75,9 @@ class RedisServer:
     def start(self) -> None:
         """Start it, empty, on the same port as before."""
         assert self._process is None, "the server runs already"
-        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        self._process = subprocess.Popen(
+            self._command, env=self._environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + _SECONDS
         while not self._answers():
             ended = self._process.poll()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
 import json
 import resource
 import sys
@@ -18,6 +17,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 from limner.settings import PROJECT_ROOT, Settings
+from perf.machine import describe_run
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 from tests.debian_programs import require_program
@@ -181,7 +181,7 @@ def main(*doors: str) -> None:
                 site, limited = (_behind_nginx(behind, Path(folder), open_) for behind in (site, limited))
             attacks = ATTACKS if door == "gateway" else THROUGH_NGINX
             found[door] = {
-                "date": datetime.datetime.now(datetime.timezone.utc).date().isoformat(),
+                **describe_run(),
                 "attacks": asyncio.run(measure_all(site, limited, attacks)),
             }
     RESULTS.write_text(json.dumps(found, indent=1) + "\n", "utf-8")

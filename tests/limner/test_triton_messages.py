@@ -16,6 +16,8 @@ from limner.triton_messages import from_triton
         ("in ensemble 'x', Request timeout expired", InferenceTimeout),
         ("Failed to process the request(s), message: Stub process 'decode_image_0_0' is not healthy.",
          InferenceUnavailable),
+        ("message: TritonModelException: Failed to increase the shared memory pool size for key 'limner_1' to 8388608",
+         QueueFull),
         ("in ensemble 'x', Server is stopping, scheduler for model has stopped accepting", InferenceUnavailable),
     ],
 )  # fmt: skip

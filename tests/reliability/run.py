@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from limner.settings import PROJECT_ROOT, Settings
 from perf.gateway import redis_server
-from perf.machine import describe_machine
+from perf.machine import describe_run
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 from tests.gateway.replica import Replica
@@ -54,7 +54,7 @@ def _measure(triton_url: str, redis_url: str, folder: Path, number: int) -> dict
         alone = Alone(client)
         for case in CASES:
             alone.of(case)
-        made: dict[str, Any] = {"machine": describe_machine(), "photos": len(CASES), "no_cross_talk": {}}
+        made: dict[str, Any] = {**describe_run(), "photos": len(CASES), "no_cross_talk": {}}
         for name, gateways, shared in (("one gateway", 1, {}), ("two gateways", 2, {"LIMNER_REDIS_URL": redis_url})):
             running = [Replica(triton_url, folder / f"{name} {each}", **shared) for each in range(gateways)]
             try:

@@ -1,0 +1,54 @@
+"""A short soak: after some hundred requests, handles, segments and tasks are what they were after the first ones."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from serving.supervisor import Supervisor
+from tests.gateway.replica import Replica
+from tests.soak.soak import Sample, Soak
+
+pytestmark = pytest.mark.timeout(600)
+
+WARM_UP, REQUESTS = 150, 450
+SECONDS = 400.0
+"""Bounds a run on a busy machine, where fewer requests are as good."""
+
+GROWTH_MIB = 60.0
+"""More than allocators keep back; a photo kept by each request would be 20 times as much."""
+
+
+@pytest.fixture
+def soak(supervisor: Supervisor, tmp_path: Path) -> Iterator[Soak]:
+    gateway = Replica(supervisor.endpoint.url, tmp_path / "log", LIMNER_CANARY_INTERVAL="3600").wait()
+    running = Soak(gateway, supervisor)
+    yield running
+    running.close()
+    gateway.stop()
+
+
+def settled(soak: Soak) -> Sample:
+    """Once nothing is at work."""
+    deadline = time.monotonic() + 60
+    while (sample := soak.look()).tasks:
+        assert time.monotonic() < deadline, sample
+        time.sleep(0.5)
+    return sample
+
+
+def test_everything_returns_to_where_it_was(soak: Soak) -> None:
+    soak.run(WARM_UP, SECONDS / 4)
+    before = settled(soak)
+    soak.run(REQUESTS, SECONDS)
+    after = settled(soak)
+    assert after.sent - before.sent > REQUESTS / 4
+    assert set(soak.outcomes) == {"right"}, soak.outcomes
+    assert after.segments == before.segments
+    assert after.gateway_handles <= before.gateway_handles + 4
+    assert after.triton_handles <= before.triton_handles + 4
+    assert after.gateway_mib - before.gateway_mib < GROWTH_MIB
+    assert after.triton_mib - before.triton_mib < GROWTH_MIB
