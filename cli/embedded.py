@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from limner.errors import ExportError
 from limner.settings import Settings
 from serving.gpu_packages import check_profile
+from serving.preload import check_folder
 from serving.process import LOOPBACK, Endpoint, free_port, require_free_port
 from serving.supervisor import Supervisor
 
@@ -44,6 +45,7 @@ def triton_server(settings: Settings, say: Callable[[str], None], *, fixed_ports
     if settings.triton_url is not None:
         yield settings.triton_url
         return
+    check_folder(settings.run_dir)
     check_profile(settings.profile)
     export_models()
     say("Starting Triton and compiling the networks for this machine ...")

@@ -131,7 +131,7 @@ class FormReader:
 
     def close(self) -> None:
         """Let the form go with whoever has it. The parser and this reader hold each other until garbage is collected,
-        which may be a thousand uploads later."""
+        which may be dozens of uploads later."""
         self.form = Form()
 
     def _part_begin(self) -> None:

@@ -43,15 +43,24 @@ _OWNER_ONLY: Final = Function(
 )
 
 
+def check_folder(folder: Path) -> None:
+    """See that Triton can run in a folder.
+
+    Raises:
+        SettingsError: its path holds what parts one library from the next (ld.so(8)); stubs do not start there, either.
+    """
+    if set(" :") & set(str(folder)):
+        raise SettingsError(
+            f"Triton cannot run in '{folder}': there is a space or a colon in the path. "
+            "Set LIMNER_DATA to a folder without."
+        )
+
+
 def write_library(path: Path) -> None:
     """Write the library to a file that ``LD_PRELOAD`` can name.
 
     Raises:
-        SettingsError: the path holds what parts one library from the next (ld.so(8)); Triton's stubs stumble, too.
+        SettingsError: see :func:`check_folder`.
     """
-    if set(" :") & set(str(path)):
-        raise SettingsError(
-            f"Triton cannot run in '{path.parent}': there is a space or a colon in the path. "
-            "Set LIMNER_DATA to a folder without."
-        )
+    check_folder(path.parent)
     path.write_bytes(shared_object(_FORBID_DUMPS, _OWNER_ONLY))

@@ -56,6 +56,7 @@ def test_openvino_defaults(monkeypatch: pytest.MonkeyPatch, amx: bool, precision
         "INFERENCE_NUM_THREADS": CORES,
         "INFERENCE_PRECISION_HINT": precision,
         "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": 256,
     }
 
 
@@ -78,6 +79,7 @@ def test_openvino_keys_become_properties() -> None:
         "PERFORMANCE_HINT": "THROUGHPUT",
         "INFERENCE_PRECISION_HINT": "bf16",
         "ENABLE_CPU_PINNING": False,
+        "CPU_RUNTIME_CACHE_CAPACITY": 256,
     }
     assert keys.reshape
     assert keys.pad_batches

@@ -26,10 +26,10 @@ from limner.settings import PROJECT_ROOT
 from tests.deploy.photos import QUICK, noise
 from tests.gateway import fake_triton
 from tests.gateway.fake_triton import FakeTriton, listening
-from tests.gateway.replica import SECONDS, Replica
+from tests.gateway.replica import Replica
 from tests.gateway.running import serving
 from tests.hostile.attacks.forms import BOUNDARY, ask, form_body, upload
-from tests.hostile.books import Books, books, settled
+from tests.hostile.books import books, settled
 from tests.hostile.door import Door, crowd
 
 pytestmark = pytest.mark.timeout(120)
@@ -42,8 +42,11 @@ ROUNDS = 6
 BREAKS = 60
 """In a round, a third of them each: during an upload, at work, during a download."""
 
-MOST_GROWN = 25_000_000
-"""Bytes. Libraries loaded on the way are some 10 MB; kept, the uploads would be 450 MB, the results 600 MB."""
+MOST_GROWN = 20_000_000
+"""Bytes. It is some 4 MB; kept, uploads would be more than 60 MB, and results 600 MB."""
+
+PATIENCE = 30.0
+"""Seconds until the memory is back, which takes a few."""
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +60,7 @@ async def test_memory_of_what_broke_off_goes_back_to_the_system(
 ) -> None:
     monkeypatch.setattr(fake_triton, "RESULT", random.Random(9).randbytes(RESULT_BYTES))
     async with listening(FakeTriton()) as fake:
-        gateway = Replica(fake.address, tmp_path / "log")
+        gateway = Replica(fake.address, tmp_path / "log", LIMNER_MAX_QUEUE="200")
         try:
             await asyncio.to_thread(gateway.wait)
             fresh = await books(gateway)
@@ -65,7 +68,6 @@ async def test_memory_of_what_broke_off_goes_back_to_the_system(
             await asyncio.to_thread(gateway.until, task, "completed")
             for seed in range(ROUNDS):
                 await _break_off(gateway, f"/v1/photos/{task}/image", seed)
-            # Nothing may be left that only the garbage collector finds: it comes once in a thousand uploads.
             assert (await asyncio.to_thread(gateway.client.delete, f"/v1/photos/{task}")).status_code == 200
             await settled(gateway, fresh)
             await _shrunk(gateway, fresh.rss + MOST_GROWN)
@@ -88,19 +90,19 @@ async def _break_off(gateway: Replica, result: str, seed: int) -> None:
                 await line.send(ask(result))
                 if await line.first_line() == 200:  # else another one is being sent it
                     await line.some(pick.randrange(1, RESULT_BYTES // 50))
-            line.reset()
+            if pick.random() < 0.5:  # then the gateway does not get what is still on the way
+                line.reset()
 
     await crowd([partial(one, number) for number in range(BREAKS)], 10)
 
 
-async def _shrunk(gateway: Replica, most: int) -> Books:
-    """The books once the gateway's memory is at ``most`` so many bytes."""
+async def _shrunk(gateway: Replica, most: int) -> None:
+    """Wait until the gateway takes no more than ``most`` bytes."""
     loop = asyncio.get_running_loop()
-    deadline = loop.time() + SECONDS
+    deadline = loop.time() + PATIENCE
     while (now := await books(gateway)).rss > most:
         assert loop.time() < deadline, f"not given back: {now.rss / 1e6:.0f} MB, {most / 1e6:.0f} MB allowed"
         await asyncio.sleep(0.2)
-    return now
 
 
 def test_large_blocks_are_no_part_of_a_heap() -> None:
@@ -120,7 +122,7 @@ sys.exit(start <= ctypes.addressof(ctypes.c_char.from_buffer(block)) < end)
 
 @pytest.mark.parametrize("whole", [True, False], ids=["whole", "broken off"])
 async def test_form_goes_with_whoever_has_it(whole: bool) -> None:
-    """The garbage collector would find it a thousand uploads later."""
+    """The garbage collector would find it dozens of uploads later."""
     body = form_body(bytes(100_000))
     messages: list[Message] = [{"type": "http.request", "body": body[:50_000], "more_body": True}]
     messages.append({"type": "http.request", "body": body[50_000:]} if whole else {"type": "http.disconnect"})

@@ -36,7 +36,7 @@ class Books:
     rss: int
 
     def grown(self, before: Books) -> list[str]:
-        """What there is more of than ``before``, memory apart: freed, it stays with the process."""
+        """What there is more of than ``before``, memory apart: what was freed goes back seconds later."""
         names = [*_MEASURED, "children"]
         return [name for name in names if name != "rss" and getattr(self, name) > getattr(before, name)]
 

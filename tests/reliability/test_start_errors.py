@@ -79,6 +79,13 @@ def test_profile_gpu_without_a_gpu() -> None:
         require_told(run([command], LIMNER_PROFILE="gpu", **FREE_PORTS), "LIMNER_PROFILE=gpu", "LIMNER_PROFILE=cpu")
 
 
+@pytest.mark.parametrize("name", ["my photos", "a:b"])
+def test_a_path_that_triton_cannot_run_in(tmp_path: Path, name: str) -> None:
+    """Before the hours of an export."""
+    require_told(run(["serve"], LIMNER_DATA=str(tmp_path / name), **FREE_PORTS), "LIMNER_DATA", "a space or a colon")
+    assert not (tmp_path / name).exists()
+
+
 def test_ports_that_are_taken() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
