@@ -45,13 +45,17 @@ class Readiness:
         if self._failing_since is None:
             self._failing_since = time.monotonic()
 
-    async def returns(self) -> bool:
-        """Wait until an inference passes again. False where none has for a minute: it is not a restart, then."""
-        while self._failing_since is not None:
-            if time.monotonic() - self._failing_since > RETURN_SECONDS:
-                return False
-            await asyncio.sleep(_LOOK_SECONDS)
-        return True
+    async def returns(self, pause: float) -> bool:
+        """Wait for ``pause`` seconds at least, and until an inference passes again.
+
+        False, and at once, where none has for a minute: it is not a restart, then.
+        """
+        while self._failing_since is None or time.monotonic() - self._failing_since <= RETURN_SECONDS:
+            await asyncio.sleep(pause)
+            if self._failing_since is None:
+                return True
+            pause = _LOOK_SECONDS
+        return False
 
     def check(self) -> None:
         """Raises InferenceUnavailable while no inference has passed within three intervals."""

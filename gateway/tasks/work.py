@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -94,8 +93,7 @@ class Work:
                 except CapacityError as error:
                     if isinstance(error, InferenceUnavailable):
                         self._readiness.failed(error)
-                    await asyncio.sleep(PAUSE_SECONDS)
-                    if not await self._readiness.returns():
+                    if not await self._readiness.returns(PAUSE_SECONDS):
                         raise
             return await self._once(job)
 

@@ -155,7 +155,8 @@ async def test_every_call_needs_its_key(try_out: Try, serve: OpenClient, triton_
     assert metrics["type"] == "urn:limner:problem:forbidden"
 
 
-async def test_without_triton(try_out: Try, serve: OpenClient) -> None:
+async def test_without_triton(try_out: Try, serve: OpenClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gateway.readiness.RETURN_SECONDS", 0.0)  # nobody is to wait for one
     async with serve(Settings(**SETTINGS)) as client:
         outcome = await try_out(str(client.base_url), *COVERAGE)
     outcome.require_clean()
