@@ -458,10 +458,10 @@ async def test_one_client_cannot_take_all_places(open_gateway: OpenGateway, make
             writers.append(writer)
         try:
             await asyncio.wait_for(_settled(lambda: gateway.services.queue.admitted), 10)
-            answer = await gateway.client.post(
-                "/v1/photos", files={"file": make_photo()}, headers={"X-Forwarded-For": "203.0.113.2"}
-            )
+            other = {"X-Forwarded-For": "203.0.113.2"}
+            answer = await gateway.client.post("/v1/photos", files={"file": make_photo()}, headers=other)
             assert answer.status_code == 202, answer.json()["detail"]
+            assert (await gateway.client.delete(answer.headers["Location"], headers=other)).status_code == 200
         finally:
             for writer in writers:
                 writer.transport.abort()
