@@ -88,6 +88,9 @@ class Connection(H11Protocol):
         """Where an answer has begun, none is left to give: uvicorn would try, and log an error as if it were ours."""
         if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             super().send_400_response(msg)
+            if self.cycle is not None:  # for which this is the end: it may be about to answer, too
+                self.cycle.disconnected = True
+                self.cycle.message_event.set()
         else:
             self.transport.close()
 

@@ -94,6 +94,37 @@ async def test_too_long_a_head_is_refused() -> None:
         writer.close()
 
 
+async def test_a_broken_body_is_answered_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The server refuses it in the same moment in which the application has an answer."""
+    refused = asyncio.Event()
+    refuse = connection.Connection.send_400_response
+
+    def told(self: connection.Connection, msg: str) -> None:
+        refuse(self, msg)
+        refused.set()
+
+    monkeypatch.setattr(connection.Connection, "send_400_response", told)
+    async with serving() as (server, port):
+
+        @server.config.app.post("/hasty")  # type: ignore[union-attr]
+        async def hasty() -> str:
+            while not refused.is_set():
+                await asyncio.sleep(0)
+            return "an answer"
+
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"POST /hasty HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        await asyncio.sleep(0.2)
+        writer.write(b"no length\r\n")
+        answer = await until_closed(reader)
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert not [record for record in caplog.records if record.levelname == "ERROR"]
+
+
 async def test_connections_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connection, "MAX_CONNECTIONS", 1)
     monkeypatch.setattr(connection, "MOST_CONNECTIONS", 2)
