@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import httpx
 from numpy.typing import NDArray
@@ -35,7 +36,9 @@ class Drill:
         return {ending: number for ending, number in ended.items() if ending not in fault.endings}
 
     def figures(self) -> dict[str, object]:
-        return asdict(self)
+        """Ready for JSON; what is counted comes as plain numbers by name."""
+        counted = {name: dict(value) for name, value in vars(self.tally).items() if isinstance(value, Counter)}
+        return {**vars(self), "tally": {**vars(self.tally), **counted}}
 
 
 def drill(site: Site, fault: Fault, expected: list[NDArray]) -> Drill:  # type: ignore[type-arg]

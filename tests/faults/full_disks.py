@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 from limner.settings import PROJECT_ROOT, Settings
@@ -39,7 +40,8 @@ def drill_full_disks(folder: Path) -> Drill:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
-    return Drill(**{**told, "tally": Tally(**told["tally"])})
+    tally = {name: Counter(value) if isinstance(value, dict) else value for name, value in told["tally"].items()}
+    return Drill(**{**told, "tally": Tally(**tally)})
 
 
 def _namespace() -> list[str]:

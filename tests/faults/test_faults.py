@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,7 @@ def test_photos_are_told_apart(expected: list[NDArray]) -> None:  # type: ignore
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name.replace(" ", "-"))
 def test_fault(site: Site, expected: list[NDArray], fault: Fault) -> None:  # type: ignore[type-arg]
     outcome = drill(site, fault, expected)
+    assert json.loads(json.dumps(outcome.figures()))["tally"]["failures"] == outcome.tally.failures
     assert outcome.tally.wrong == 0
     assert not outcome.unexpected(fault), outcome
     if fault.unready:
