@@ -41,7 +41,7 @@ def drill_full_disks(folder: Path) -> Drill:
     assert done.returncode == 0, done.stdout + done.stderr
     told = json.loads(done.stdout.splitlines()[-1])
     tally = {name: Counter(value) if isinstance(value, dict) else value for name, value in told["tally"].items()}
-    return Drill(**{**told, "tally": Tally(**tally)})
+    return Drill(**{**told, "tally": Tally(**tally)})  # type: ignore[arg-type]
 
 
 def _namespace() -> list[str]:
