@@ -27,6 +27,9 @@ UNREACHABLE = "The inference server cannot be reached at the moment. Try again i
 _NO_CONNECTION = "failed to connect"
 """What gRPC says where nothing was sent yet."""
 
+_NOT_BEGUN = (_NO_CONNECTION, "has no available versions", "stopped accepting")
+"""And Triton, while it starts or stops: the photo can have done no harm there."""
+
 SILENCE_SECONDS = 1.0
 """A connection that fails sooner was refused, and somebody refused it."""
 
@@ -78,7 +81,7 @@ class Failover:
                 elif isinstance(kind, InferenceUnavailable):
                     log.warning("%s failed a call: %s", address, kind.type)
                     self._balance.failed(address)
-                    deaths += _NO_CONNECTION not in _words(refusal)
+                    deaths += not any(said in _words(refusal) for said in _NOT_BEGUN)
                     error = error or kind
                 else:
                     raise kind from None

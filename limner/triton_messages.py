@@ -21,10 +21,14 @@ _MEANINGS: Final = (
         InferenceTimeout,
         "The enhancement took too long. Try again later, or send a smaller photo.",
     ),
+    *(
+        (words, InferenceUnavailable, "The inference server is being stopped. Send the photo again in a few seconds.")
+        for words in (("server is stopping",), ("server not ready",))
+    ),
     (
-        ("server is stopping",),
+        ("request for unknown model", "has no available versions"),
         InferenceUnavailable,
-        "The inference server is being stopped. Send the photo again in a few seconds.",
+        "The inference server is starting. Send the photo again in a few seconds.",
     ),
     (
         ("stub process", "not healthy"),

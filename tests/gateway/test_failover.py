@@ -183,6 +183,25 @@ async def test_a_dead_process_in_a_living_server(connect: Connect, servers: tupl
     assert (len(one.photos), len(other.photos), client.avoided) == (1, 3, 1)
 
 
+STARTING = (grpc.StatusCode.NOT_FOUND, "Request for unknown model: 'face_enhance' has no available versions")
+STOPPING = (UNAVAILABLE, "Server is stopping, scheduler for model has stopped accepting new inference requests")
+
+
+@pytest.mark.parametrize("refusal", [STARTING, STOPPING], ids=["starting", "stopping"])
+async def test_servers_that_start_or_stop_are_passed_over(
+    connect: Connect, refusal: tuple[grpc.StatusCode, str]
+) -> None:
+    """However many they are: a photo that was not begun ends no server."""
+    async with contextlib.AsyncExitStack() as opened:
+        servers = [await opened.enter_async_context(listening(FakeTriton())) for _ in range(4)]
+        for server in servers[:3]:
+            server.refusal = refusal
+        client = connect(*(server.address for server in servers))
+        assert [await enhance(client) for _ in range(3)] == [RESULT] * 3
+        assert [len(server.photos) for server in servers] == [1, 1, 1, 3]
+        assert client.avoided == 3
+
+
 @pytest.mark.parametrize(
     ("refusal", "kind"),
     [

@@ -18,6 +18,8 @@ from limner.triton_messages import from_triton
          InferenceUnavailable),
         ("message: TritonModelException: Failed to increase the shared memory pool size for key 'limner_1' to 8388608",
          QueueFull),
+        ("Request for unknown model: 'face_enhance' has no available versions", InferenceUnavailable),
+        ("Model enhance_photo - Error when running inference: Server not ready", InferenceUnavailable),
         ("in ensemble 'x', Server is stopping, scheduler for model has stopped accepting", InferenceUnavailable),
     ],
 )  # fmt: skip
