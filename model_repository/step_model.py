@@ -60,15 +60,20 @@ class _Model:
         return Catalog.load(self.repository / CATALOG_FILE)
 
     def failure(self, error: Exception) -> Any:
-        """A response that carries the error; what is not the caller's to know goes to the log."""
+        """A response that carries the error."""
+        told = self.told(error)
+        return pb_utils.InferenceResponse(error=pb_utils.TritonError(told.to_wire(), _triton_code(told)))
+
+    def told(self, error: Exception) -> LimnerError:
+        """What the caller hears of an error; what is not the caller's to know goes to the log."""
         if isinstance(error, InferenceFailed) and error.__cause__ is not None:
             self.logger.error("%s Triton said: %s", error.message, error.__cause__)
-        elif not isinstance(error, LimnerError):
-            # The place, but not the message: that may quote what is in a photo.
-            place = "".join(traceback.format_tb(error.__traceback__))
-            self.logger.error("request failed with %s at\n%s", type(error).__name__, place)
-            error = InferenceFailed("The photo could not be processed. The server's log says where.")
-        return pb_utils.InferenceResponse(error=pb_utils.TritonError(error.to_wire(), _triton_code(error)))
+        if isinstance(error, LimnerError):
+            return error
+        # The place, but not the message: that may quote what is in a photo.
+        place = "".join(traceback.format_tb(error.__traceback__))
+        self.logger.error("request failed with %s at\n%s", type(error).__name__, place)
+        return InferenceFailed("The photo could not be processed. The server's log says where.")
 
     def send(self, request: Any, answer: Any) -> None:
         """Answer a request, and overwrite its tensors and the answer's, which Triton has copied when this returns."""
@@ -134,11 +139,21 @@ class AsyncStepModel(_Model, ABC):
     async def _serve(self, request: Any) -> None:
         caller = Caller(request, request.get_response_sender())
         try:
-            caller.refuse_if_gone()
+            self.check(request, caller)
             answer = response(await self.answer_async(request, caller))
         except Exception as error:
-            answer = self.failure(error)
+            answer = self.failed(request, error)
         self.send(request, answer)
+
+    def check(self, request: Any, caller: Caller) -> None:
+        """Raises a :class:`LimnerError` where there is no point in beginning."""
+        del request
+        caller.refuse_if_gone()
+
+    def failed(self, request: Any, error: Exception) -> Any:
+        """The response to a request that failed."""
+        del request
+        return self.failure(error)
 
 
 def _triton_code(error: LimnerError) -> Any:

@@ -34,7 +34,7 @@ def main() -> None:
     minutes = parser.parse_args().minutes
     with (
         tempfile.TemporaryDirectory() as folder,
-        Supervisor(Settings(), Endpoint(free_port(), free_port())) as triton,
+        Supervisor(Settings(), Endpoint(free_port(), free_port()), lambda line: print(line, flush=True)) as triton,  # noqa: T201
     ):
         gateway = Replica(triton.endpoint.url, Path(folder) / "log").wait()
         soak = Soak(gateway, triton)

@@ -41,8 +41,7 @@ class Soak:
     """A gateway and a Triton under ``clients`` clients, each of which sends as soon as it was answered."""
 
     def __init__(self, gateway: Replica, triton: Supervisor, clients: int = 4, seed: int = 1) -> None:
-        assert triton.process is not None
-        self._gateway, self._triton_pid = gateway, triton.process.pid
+        self._gateway, self._triton = gateway, triton
         self._senders = [Sender(gateway, seed + number) for number in range(clients)]
         self._sent = 0
         self._lock = threading.Lock()
@@ -77,7 +76,8 @@ class Soak:
 
     def look(self) -> Sample:
         """One more sample."""
-        gateway, triton = psutil.Process(self._gateway.pid), psutil.Process(self._triton_pid)
+        assert self._triton.process is not None
+        gateway, triton = psutil.Process(self._gateway.pid), psutil.Process(self._triton.process.pid)
         metrics = self._gateway.client.get("/metrics").text
         self.samples.append(
             Sample(

@@ -34,6 +34,7 @@ from ensemble.upscale import place_tile, resize_alpha
 from limner.options import Options
 from limner.settings import get_settings
 from model_repository.bounded import run_bounded
+from model_repository.branches import raise_failures
 from model_repository.calls import ask
 from model_repository.step_model import (
     Array,
@@ -53,6 +54,11 @@ class TritonPythonModel(AsyncStepModel):
         self.in_flight = int(self.parameters["tiles_in_flight"])
         self.places = asyncio.Semaphore(int(self.parameters["large_photos_at_once"]))
         self.large = int(self.parameters["large_photo_pixels"])
+
+    def check(self, request: Any, caller: Caller) -> None:
+        """Failures of the branches first: they are why nobody waits."""
+        raise_failures(read_json(request, "RESTORATION"), read_json(request, "UPSCALING"))
+        super().check(request, caller)
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch, options = Stopwatch(), read_options(request)

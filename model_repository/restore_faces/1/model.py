@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,10 +24,10 @@ from limner.catalog import CatalogEntry
 from limner.errors import InvalidOption
 from limner.options import Options
 from model_repository.bounded import run_bounded
+from model_repository.branches import BranchModel
 from model_repository.calls import ask
 from model_repository.step_model import (
     Array,
-    AsyncStepModel,
     Caller,
     Stopwatch,
     json_tensor,
@@ -65,7 +66,17 @@ class _Restored:
         return self.verdict is not None and self.verdict.share == 1
 
 
-class TritonPythonModel(AsyncStepModel):
+class TritonPythonModel(BranchModel):
+    facts = "RESTORATION"
+    nothing = MappingProxyType(
+        {
+            "RESTORED": np.zeros((0, FACE_SIZE, FACE_SIZE, 3), np.uint8),
+            "FACE_PIXELS": np.zeros((0, FACE_SIZE, FACE_SIZE // 8), np.uint8),
+            "WAYS_BACK": np.zeros((0, 2, 3), np.float64),
+            "CROPPED": np.zeros((0, FACE_SIZE, FACE_SIZE, 3), np.uint8),
+        }
+    )
+
     def prepare(self) -> None:
         catalog = self.load_catalog()
         self.restorers = catalog.available("face_restorer")

@@ -8,6 +8,7 @@ between two of them the step looks whether anybody still waits. Tiles that a res
 from __future__ import annotations
 
 import asyncio
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -21,10 +22,10 @@ from ensemble.tile import Tile, TileGrid
 from ensemble.upscale import place_tile, resize_lanczos
 from limner.options import Options
 from model_repository.bounded import run_bounded
+from model_repository.branches import BranchModel
 from model_repository.calls import ask
 from model_repository.step_model import (
     Array,
-    AsyncStepModel,
     Caller,
     Stopwatch,
     json_tensor,
@@ -33,7 +34,12 @@ from model_repository.step_model import (
 )
 
 
-class TritonPythonModel(AsyncStepModel):
+class TritonPythonModel(BranchModel):
+    facts = "UPSCALING"
+    nothing = MappingProxyType(
+        {"UPSCALED": np.zeros((0, 0, 3), np.uint8), "LEFT_TILES": np.zeros((0, 0, 0, 3), np.uint8)}
+    )
+
     def prepare(self) -> None:
         entries = [entry for entry in self.load_catalog().entries if entry.role == "background"]
         self.served = {entry.model: entry for entry in entries if entry.available}
