@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import psutil
+import pytest
 import redis
 from PIL import Image
 
@@ -104,6 +105,8 @@ def _fill_redis(site: Site) -> Callable[[], None]:
     with redis.Redis.from_url(site.redis.url) as client:
         before = client.config_get("maxmemory")["maxmemory"]
         client.config_set("maxmemory", "1mb")
+        with pytest.raises(redis.OutOfMemoryError):
+            client.set("filler", bytes(100))
 
     def mend() -> None:
         with redis.Redis.from_url(site.redis.url) as client:
@@ -113,11 +116,23 @@ def _fill_redis(site: Site) -> Callable[[], None]:
     return mend
 
 
+def _refused_large_photo(site: Site) -> str:
+    """What is said to a photo that needs more than those before. It is nobody's fault, and may pass."""
+    encoded = io.BytesIO()
+    Image.effect_noise((3000, 2000), 60).convert("RGB").save(encoded, "JPEG")
+    options = {"background": "lanczos", "restorer": "none"}
+    files = {"file": ("a.jpg", encoded.getvalue())}
+    answer = site.gateways[0].client.post("/v1/enhance", files=files, data=options, timeout=120)
+    assert answer.status_code == 503, answer.text
+    return str(answer.json()["detail"])
+
+
 def _starve_stub(site: Site) -> Callable[[], None]:
-    """No memory for the process that enlarges, as under pressure: its calls fail, and nothing else."""
+    """No more memory for the process that enlarges, as under pressure: it fails, or dies of it."""
     stub = site.stub("upscale_background")
     before = stub.rlimit(psutil.RLIMIT_AS)
     stub.rlimit(psutil.RLIMIT_AS, (stub.memory_info().vms, resource.RLIM_INFINITY))
+    _refused_large_photo(site)
     time.sleep(3)
 
     def mend() -> None:
@@ -137,17 +152,6 @@ def _jump(name: str, hours: int) -> Callable[[Site], Callable[[], None]]:
     return inject
 
 
-def _large_photo(site: Site) -> None:
-    """One that needs more shared memory than those before: there is none, which is nobody's fault, and may pass."""
-    encoded = io.BytesIO()
-    Image.effect_noise((3000, 2000), 60).convert("RGB").save(encoded, "JPEG")
-    options = {"background": "lanczos", "restorer": "none"}
-    files = {"file": ("a.jpg", encoded.getvalue())}
-    answer = site.gateways[0].client.post("/v1/enhance", files=files, data=options, timeout=120)
-    assert answer.status_code == 503, answer.text
-    assert "shared memory" in answer.json()["detail"]
-
-
 def _fill_disks(site: Site) -> Callable[[], None]:
     assert site.disks
     fillers = [disk / "filler" for disk in site.disks]
@@ -155,7 +159,7 @@ def _fill_disks(site: Site) -> Callable[[], None]:
         with filler.open("wb", buffering=0) as stream, contextlib.suppress(OSError):
             while stream.write(bytes(1 << 20)):
                 pass
-    _large_photo(site)
+    assert "no shared memory left" in _refused_large_photo(site)
     time.sleep(10)
 
     def mend() -> None:
