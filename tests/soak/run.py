@@ -39,7 +39,7 @@ def main() -> None:
         gateway = Replica(triton.endpoint.url, Path(folder) / "log").wait()
         soak = Soak(gateway, triton)
         soak.run(_ENDLESS, minutes * 60, lambda sample: print(sample, flush=True))  # noqa: T201
-        soak.look()
+        soak.settle()
         soak.close()
         gateway.stop()
     figures = {

@@ -18,6 +18,7 @@ from serving.supervisor import Supervisor
 from tests.gateway.replica import Replica
 from tests.soak.requests import Sender
 
+_SETTLE_SECONDS = 60.0
 _TASKS = ("active_tasks", "queued_tasks")
 
 
@@ -93,6 +94,14 @@ class Soak:
             )
         )
         return self.samples[-1]
+
+    def settle(self) -> Sample:
+        """One more sample, once nothing is at work."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while (sample := self.look()).tasks:
+            assert time.monotonic() < deadline, sample
+            time.sleep(0.5)
+        return sample
 
     def close(self) -> None:
         for sender in self._senders:

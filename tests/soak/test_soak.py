@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pytest
 
 from serving.supervisor import Supervisor
 from tests.gateway.replica import Replica
-from tests.soak.soak import Sample, Soak
+from tests.soak.soak import Soak
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -31,20 +30,11 @@ def soak(supervisor: Supervisor, tmp_path: Path) -> Iterator[Soak]:
     gateway.stop()
 
 
-def settled(soak: Soak) -> Sample:
-    """Once nothing is at work."""
-    deadline = time.monotonic() + 60
-    while (sample := soak.look()).tasks:
-        assert time.monotonic() < deadline, sample
-        time.sleep(0.5)
-    return sample
-
-
 def test_everything_returns_to_where_it_was(soak: Soak) -> None:
     soak.run(WARM_UP, SECONDS / 2)
-    before = settled(soak)
+    before = soak.settle()
     soak.run(REQUESTS, SECONDS)
-    after = settled(soak)
+    after = soak.settle()
     assert after.sent - before.sent > REQUESTS / 4
     assert set(soak.outcomes) == {"right"}, soak.outcomes
     assert after.segments == before.segments
