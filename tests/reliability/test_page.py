@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.faults.catalogue import FAULTS
+from tests.faults.catalogue import DISKS_FULL, FAULTS
 from tests.faults.drill import Drill
 from tests.faults.load import Tally
 from tests.fuzz.targets import TARGETS
@@ -43,7 +43,7 @@ def test_page_is_in_step() -> None:
 
 def test_faults_measured_are_those_of_the_catalogue() -> None:
     if measured := program.load().get("faults"):
-        assert {each["fault"] for each in measured["drills"]} == {fault.name for fault in FAULTS}
+        assert {each["fault"] for each in measured["drills"]} == {fault.name for fault in (*FAULTS, DISKS_FULL)}
 
 
 def test_samples_are_what_programs_write() -> None:
