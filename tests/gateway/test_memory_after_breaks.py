@@ -131,21 +131,22 @@ async def test_form_goes_with_whoever_has_it(whole: bool) -> None:
     async def receive() -> Message:
         return messages.pop(0)
 
-    gc.collect()
+    before = _there(Form)
     gc.disable()
     try:
         try:
             await read_upload(Request({"type": "http", "headers": headers}, receive), 200_000)
         except Cancelled:
             assert not whole
-        held = [one for one in gc.get_objects() if isinstance(one, Form) and one.file]
+        held = [form for form in gc.get_objects() if isinstance(form, Form) and form.file]
     finally:
         gc.enable()
-    assert held == []
+    assert [form for form in held if not any(form is other for other in before)] == []
 
 
 async def test_nothing_waits_for_a_client_that_is_gone() -> None:
     """A timer would keep the connection, with what came last, for minutes."""
+    before = _there(Connection)
     async with serving() as (server, port):
         for _ in range(5):
             async with Door(port).line() as line:
@@ -154,8 +155,13 @@ async def test_nothing_waits_for_a_client_that_is_gone() -> None:
                 line.reset()
         while server.server_state.connections:
             await asyncio.sleep(0.01)
-        gc.collect()
-        assert [one for one in gc.get_objects() if isinstance(one, Connection)] == []
+        assert [left for left in _there(Connection) if not any(left is other for other in before)] == []
+
+
+def _there(kind: type[object]) -> list[object]:
+    """What there is of a kind in this process, in which other tests have run."""
+    gc.collect()
+    return [thing for thing in gc.get_objects() if isinstance(thing, kind)]
 
 
 async def test_requests_start_no_threads(client: httpx.AsyncClient) -> None:
