@@ -17,5 +17,5 @@ async def test_broken_archives_of_a_hundred_clients(straight: Site) -> None:
     statuses = under.tally.statuses
     assert set(statuses) <= {202, 400, 413, 415, 422, 503}
     assert statuses[503] > 0, "not all were inside at once"
-    assert statuses.total() - statuses[503] >= 20
+    assert statuses.total() - statuses[503] >= 50
     assert under.peak.rss - under.before.rss < 100e6

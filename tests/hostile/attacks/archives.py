@@ -39,12 +39,14 @@ def _broken(sound: bytes, pick: random.Random) -> bytes:
 
 
 async def send_broken(door: Door, clients: int, seed: int) -> Tally:
-    """One archive of each of so many clients, again while there is no place for it, at most 20 times."""
+    """One archive of each of so many clients, again while there is no place for it, until half of them had one."""
     tally = Tally()
+    inside = 0
 
     async def one(number: int, archive: bytes) -> None:
+        nonlocal inside
         source = f"127.0.5.{1 + number % 200}"
-        for _ in range(20):
+        while inside < clients // 2:
             tally.connections += 1
             tally.requests += 1
             answer = await door.ask(upload("/v1/batches", archive, fields=QUICK), source)
@@ -52,6 +54,7 @@ async def send_broken(door: Door, clients: int, seed: int) -> Tally:
             if answer is not None and answer.status == 202:  # some of it could be read: a batch like any other
                 await door.ask(ask(f"/v1/batches/{json.loads(answer.body)['batch_id']}", "DELETE"), source)
             if answer is None or answer.status != 503:
+                inside += 1
                 return
 
     archives = broken_archives(clients, seed)
