@@ -42,7 +42,7 @@ def raise_failures(*facts: Mapping[str, Any]) -> None:
     Raises:
         LimnerError: as the branch raised it.
     """
-    errors = [from_wire(each[_FAILURE]) for each in facts if _FAILURE in each]
-    for error in sorted(errors, key=lambda error: isinstance(error, Cancelled)):
-        if error is not None:
-            raise error
+    told = (from_wire(each[_FAILURE]) for each in facts if _FAILURE in each)
+    errors = [error for error in told if error is not None]
+    if errors:
+        raise min(errors, key=lambda error: isinstance(error, Cancelled))

@@ -70,9 +70,6 @@ class _Model:
             self.logger.error("%s Triton said: %s", error.message, error.__cause__)
         if isinstance(error, LimnerError):
             return error
-        if _is_out_of_memory(error):
-            self.logger.error("no memory is left")
-            return QueueFull("The server has no memory left for this photo. Try again in a few seconds.")
         # The place, but not the message: that may quote what is in a photo.
         place = "".join(traceback.format_tb(error.__traceback__))
         self.logger.error("request failed with %s at\n%s", type(error).__name__, place)
@@ -157,11 +154,6 @@ class AsyncStepModel(_Model, ABC):
         """The response to a request that failed."""
         del request
         return self.failure(error)
-
-
-def _is_out_of_memory(error: Exception) -> bool:
-    """As Python and NumPy say it, or OpenCV."""
-    return isinstance(error, MemoryError) or (type(error).__module__ == "cv2" and "Insufficient memory" in str(error))
 
 
 def _triton_code(error: LimnerError) -> Any:
