@@ -7,12 +7,12 @@ import ctypes
 from collections.abc import Callable
 from typing import Final
 
+from limner.malloc import MMAP_THRESHOLD, set_option
+
 MAPPED_BYTES: Final = 1 << 20
 """Blocks from this size on are mappings of their own: less than most photos, more than is read off a socket at once."""
 
 TRIM_SECONDS: Final = 5.0
-
-_M_MMAP_THRESHOLD = -3
 
 
 def map_large_blocks() -> None:
@@ -21,9 +21,7 @@ def map_large_blocks() -> None:
     By itself, glibc raises its threshold to the largest block that was ever freed (up to 32 MiB): after the first
     photo, all others lie in heaps, which keep their space for as long as anything small lies above it.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(_M_MMAP_THRESHOLD, MAPPED_BYTES)
+    set_option(MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 async def trim_heaps(idle: Callable[[], bool]) -> None:

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from limner.malloc import PERTURB, set_option
+
 PERTURBATION: Final = 0xA5
 """Freed memory is filled with this byte, memory just given out with its complement."""
 
@@ -22,7 +24,6 @@ SCRUBBING: Final = f"glibc.malloc.perturb={PERTURBATION}:glibc.malloc.tcache_cou
 up to 1 KiB as well, which glibc would otherwise keep as they are for the thread that freed them."""
 
 _PR_SET_DUMPABLE = 4
-_M_PERTURB = -6
 _CORE_FILTER = Path("/proc/self/coredump_filter")
 
 
@@ -56,6 +57,4 @@ def scrub_freed_memory() -> None:
     It holds for what ``malloc`` gave out: bytes, arrays, the buffers of decoders. Blocks up to 1 KiB are left out,
     where glibc keeps them for the thread that freed them; only :data:`SCRUBBING` reaches those.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:  # musl has none, and others of that name ignore what they do not know
-        mallopt(_M_PERTURB, PERTURBATION)
+    set_option(PERTURB, PERTURBATION)

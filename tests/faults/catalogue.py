@@ -16,6 +16,7 @@ import pytest
 import redis
 from PIL import Image
 
+from tests.faults.load import TASKS
 from tests.faults.site import Site
 
 OUTAGE = "inference-unavailable"
@@ -26,13 +27,14 @@ FORGOTTEN = "forgotten"
 class Fault:
     """``inject`` breaks something; what it gives back mends it, where no other part does.
 
-    ``endings`` are the failures that a task may have, beside a right result. ``unready``: it lasts long enough for a
-    gateway to say that it is not ready.
+    ``endings`` are the failures that tasks may have, beside a right result, and ``most`` how many may. ``unready``: it
+    lasts long enough for a gateway to say that it is not ready.
     """
 
     name: str
     inject: Callable[[Site], Callable[[], None]]
     endings: frozenset[str] = frozenset()
+    most: int = 0
     unready: bool = False
 
 
@@ -172,21 +174,24 @@ def _fill_disks(site: Site) -> Callable[[], None]:
 _DEAD_TRITON = frozenset({OUTAGE, "inference-failed"})
 _BUSY_STATE = frozenset({"state-unavailable"})
 
+_FEW = 4
+"""What a dying process had in its hands may fail; all the rest is sent again."""
+
 FAULTS = (
-    Fault("Python process of a step killed", _kill_stub("upscale_background"), _DEAD_TRITON),
-    Fault("Python process of a network killed", _kill_stub("realesrgan_x4"), _DEAD_TRITON),
-    Fault("Triton killed", _kill_triton, _DEAD_TRITON),
-    Fault("Triton stopped for 20 s", _stop_triton, _DEAD_TRITON | {"inference-timeout"}, unready=True),
-    Fault("a gateway of two killed", _kill_gateway, frozenset({OUTAGE})),
-    Fault("Redis killed, back empty", _restart_redis, _BUSY_STATE | {FORGOTTEN}),
-    Fault("Redis stopped for 8 s", _pause_redis, _BUSY_STATE | {OUTAGE, FORGOTTEN}),
-    Fault("Redis slow", _slow_redis, _BUSY_STATE | {OUTAGE, FORGOTTEN}),
-    Fault("Redis full", _fill_redis, _BUSY_STATE | {FORGOTTEN}),
-    Fault("a step without memory", _starve_stub, _DEAD_TRITON),
+    Fault("Python process of a step killed", _kill_stub("upscale_background"), _DEAD_TRITON, _FEW),
+    Fault("Python process of a network killed", _kill_stub("realesrgan_x4"), _DEAD_TRITON, _FEW),
+    Fault("Triton killed", _kill_triton, _DEAD_TRITON, _FEW),
+    Fault("Triton stopped for 20 s", _stop_triton, _DEAD_TRITON | {"inference-timeout"}, _FEW, unready=True),
+    Fault("a gateway of two killed", _kill_gateway, frozenset({OUTAGE}), TASKS // 2),
+    Fault("Redis killed, back empty", _restart_redis, _BUSY_STATE | {FORGOTTEN}, TASKS),
+    Fault("Redis stopped for 8 s", _pause_redis, _BUSY_STATE | {OUTAGE, FORGOTTEN}, TASKS),
+    Fault("Redis slow", _slow_redis, _BUSY_STATE | {OUTAGE, FORGOTTEN}, TASKS),
+    Fault("Redis full", _fill_redis, _BUSY_STATE | {FORGOTTEN}, TASKS),
+    Fault("a step without memory", _starve_stub, _DEAD_TRITON, _FEW),
     Fault("the gateways' clock set an hour on, and back", _jump("gateways", 1)),
     Fault("the gateways' clock set an hour back, and on", _jump("gateways", -1)),
-    Fault("Redis' clock set an hour on, and back", _jump("redis", 1), frozenset({FORGOTTEN})),
+    Fault("Redis' clock set an hour on, and back", _jump("redis", 1), frozenset({FORGOTTEN}), TASKS),
 )
 
-DISKS_FULL = Fault("disks and shared memory full", _fill_disks, _DEAD_TRITON | _BUSY_STATE)
+DISKS_FULL = Fault("disks and shared memory full", _fill_disks, _DEAD_TRITON | _BUSY_STATE, TASKS)
 """Those of a machine of its own: see :mod:`tests.faults.full_disks`."""

@@ -9,6 +9,8 @@ import os
 import time
 from pathlib import Path
 
+import psutil
+
 from tests.debian_programs import require_library
 
 _READ_AGAIN_SECONDS = 1
@@ -39,6 +41,14 @@ class Clock:
         """Set it to so many seconds from the true time; returns once all programs see it."""
         self._set(seconds)
         time.sleep(2 * _READ_AGAIN_SECONDS)
+
+    @staticmethod
+    def forget() -> None:
+        """Remove what libfaketime leaves in shared memory of programs that were killed."""
+        for left in Path("/dev/shm").glob("*faketime_*"):
+            number = left.name.rpartition("_")[2]
+            if number.isdecimal() and not psutil.pid_exists(int(number)):
+                left.unlink(missing_ok=True)
 
     def _set(self, seconds: int) -> None:
         new = self._offset.with_suffix(".new")

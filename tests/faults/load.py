@@ -13,6 +13,8 @@ from PIL import Image, ImageFilter
 
 from tests.faults.site import Site, until
 
+Pixels = NDArray[np.float64]
+
 TASKS = 10
 SCALE = 2
 ENDED = ("completed", "failed", "cleaned")
@@ -56,18 +58,18 @@ class Tally:
         return self.right + self.wrong + self.forgotten + self.refused.total() + self.failures.total()
 
 
-def pixels_of(image: bytes) -> NDArray[np.float64]:
+def pixels_of(image: bytes) -> Pixels:
     return np.asarray(Image.open(io.BytesIO(image)).convert("RGB"), np.float64)
 
 
-def alike(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def alike(one: Pixels, other: Pixels) -> bool:
     if one.shape != other.shape:
         return False
     error = float(np.mean((one - other) ** 2))
     return error == 0 or 10 * np.log10(255**2 / error) > LIKE_DECIBELS
 
 
-def expected_results(site: Site) -> list[NDArray[np.float64]]:
+def expected_results(site: Site) -> list[Pixels]:
     """Each photo alone, while nothing is broken."""
     results = []
     for photo in PHOTOS:
@@ -82,7 +84,7 @@ def expected_results(site: Site) -> list[NDArray[np.float64]]:
 class Round:
     """Ten tasks, handed in by turns at the two gateways."""
 
-    def __init__(self, site: Site, expected: list[NDArray[np.float64]]) -> None:
+    def __init__(self, site: Site, expected: list[Pixels]) -> None:
         self._site, self._expected = site, expected
         self.tally = Tally()
         self._tasks: dict[str, Photo] = {}

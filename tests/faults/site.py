@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -77,11 +76,6 @@ class Site:
         except httpx.TransportError:
             return False
 
-    def gauge(self, number: int, name: str) -> float:
-        """A metric without labels, as a gateway tells it."""
-        (value,) = re.findall(rf"^{name} (\S+)$", self.gateways[number].client.get("/metrics").text, re.MULTILINE)
-        return float(value)
-
     def stop(self) -> None:
         for gateway in self.gateways:
             with contextlib.suppress(ProcessLookupError):
@@ -110,3 +104,4 @@ def running_site(folder: Path, disks: tuple[Path, ...] = ()) -> Iterator[Site]:
                 site.stop()
     finally:
         redis.stop()
+        Clock.forget()

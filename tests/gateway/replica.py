@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from limner.settings import PROJECT_ROOT
 from serving.process import free_port
@@ -67,6 +68,12 @@ class Replica:
         if self._process.poll() is None:
             self._process.terminate()
         return self._process.wait(30)
+
+    def gauge(self, name: str) -> float:
+        """A metric without labels, as ``/metrics`` tells it."""
+        families = text_string_to_metric_families(self.client.get("/metrics").text)
+        (value,) = (sample.value for family in families for sample in family.samples if sample.name == name)
+        return float(value)
 
     def submit(self, photo: bytes, fields: dict[str, str]) -> str:
         answer = self.client.post("/v1/photos", files={"file": ("a.png", photo)}, data=fields)

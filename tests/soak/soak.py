@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import threading
 import time
 from collections import Counter
@@ -79,7 +78,6 @@ class Soak:
         """One more sample."""
         assert self._triton.process is not None
         gateway, triton = psutil.Process(self._gateway.pid), psutil.Process(self._triton.process.pid)
-        metrics = self._gateway.client.get("/metrics").text
         self.samples.append(
             Sample(
                 seconds=round(time.monotonic() - self._started, 1),
@@ -89,8 +87,8 @@ class Soak:
                 gateway_handles=_handles(gateway),
                 triton_handles=_handles(triton),
                 segments=len(list(Path("/dev/shm").glob(f"limner_{os.getpid()}_*"))),
-                tasks=sum(_value(metrics, name) for name in _TASKS),
-                held_bytes=_value(metrics, "held_result_bytes"),
+                tasks=sum(map(self._gateway.gauge, _TASKS)),
+                held_bytes=self._gateway.gauge("held_result_bytes"),
             )
         )
         return self.samples[-1]
@@ -116,7 +114,3 @@ def _handles(program: psutil.Process) -> int:
         except psutil.NoSuchProcess:
             continue  # one that unpacked an archive, and is done
     return total
-
-
-def _value(metrics: str, name: str) -> float:
-    return float(re.findall(rf"^{name} (\S+)$", metrics, re.MULTILINE)[0])

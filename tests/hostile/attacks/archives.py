@@ -13,6 +13,8 @@ from tests.hostile.attacks.forms import ask, upload
 from tests.hostile.door import Door, crowd
 from tests.hostile.tally import Tally
 
+_MOST_TRIES = 500
+
 
 def broken_archives(count: int, seed: int) -> list[bytes]:
     """A sound ZIP cut short, overwritten in places, or lost behind the first bytes of a RAR."""
@@ -39,14 +41,19 @@ def _broken(sound: bytes, pick: random.Random) -> bytes:
 
 
 async def send_broken(door: Door, clients: int, seed: int) -> Tally:
-    """One archive of each of so many clients, again while there is no place for it, until half of them had one."""
+    """One archive of each of so many clients, again while there is no place for it, until half of them had one.
+
+    Each gives up after :data:`_MOST_TRIES`.
+    """
     tally = Tally()
     inside = 0
 
     async def one(number: int, archive: bytes) -> None:
         nonlocal inside
         source = f"127.0.5.{1 + number % 200}"
-        while inside < clients // 2:
+        for _ in range(_MOST_TRIES):
+            if inside >= clients // 2:
+                return
             tally.connections += 1
             tally.requests += 1
             answer = await door.ask(upload("/v1/batches", archive, fields=QUICK), source)
