@@ -119,8 +119,9 @@ async def test_clients_ask_everything_and_clean_up() -> None:
     # What failed is told, and is no quick answer.
     assert "models" not in calls
     assert set(result["failed"]) == {"models 503"}  # type: ignore[call-overload]
-    # A fetch may be on its way, one for each of the two tasks, when the time is over.
-    assert calls["image"]["calls"] <= result["tasks_completed"] <= calls["image"]["calls"] + 2
+    # A fetch may be on its way, one for each of the two tasks, when counting begins and when the time is over.
+    assert isinstance(result["tasks_completed"], int)
+    assert abs(calls["image"]["calls"] - result["tasks_completed"]) <= 2
     assert len(counted.fetched) >= 2
     # The last task of each of the two was wiped; connections were kept.
     assert len(counted.deleted) == 2
