@@ -68,6 +68,19 @@ def brightener(steps: Mapping[float, float]) -> openvino.Model:
     return _model(face, opset13.convert(brighter, "u8"), "RESTORED")
 
 
+def failing() -> openvino.Model:
+    """``FACE`` to ``RESTORED``, were it not that every inference fails.
+
+    It asks for rows of 2n + 7 values, n being the brightest, which never go into 512 x 512 x 3; no compiler sees that.
+    """
+    face = _face(512)
+    brightest = opset13.convert(opset13.reduce_max(_floats(face), np.array([0, 1, 2, 3])), "i64")
+    row = opset13.add(opset13.multiply(brightest, np.int64(2)), np.int64(7))
+    rows = opset13.concat([np.array([-1], np.int64), opset13.reshape(row, np.array([1]), special_zero=False)], 0)
+    odd = opset13.reduce_max(opset13.reshape(_floats(face), rows, special_zero=False), np.array([0, 1]))
+    return _model(face, opset13.convert(opset13.minimum(_floats(face), odd), "u8"), "RESTORED")
+
+
 def right_black() -> openvino.Model:
     """``FACE`` to ``RESTORED``: as it was, but black from the right eye on."""
     face = _face(512)
@@ -172,7 +185,7 @@ def stand_ins() -> dict[str, openvino.Model]:
 
 def furnish(
     models: Path,
-    detector: Path,
+    detector: Path | None,
     networks: Mapping[str, openvino.Model],
     reasons: Mapping[str, str] | None = None,
     seeded: Collection[str] = (),
@@ -181,14 +194,16 @@ def furnish(
 
     Args:
         models: the folder to fill.
-        detector: a folder with an exported ``retinaface`` and its catalogue.
+        detector: a folder with an exported ``retinaface`` and its catalogue; None for a server without one.
         networks: what stands in for trained ones, by the names of these; roles that none of them fills are switched
             off.
         reasons: why networks are not there that the catalogue names all the same.
         seeded: those that the catalogue says to have random weights.
     """
-    shutil.copytree(detector / "retinaface", models / "retinaface")
-    entries = list(Catalog.load(detector / CATALOG_FILE).available("detector"))
+    entries: list[CatalogEntry] = []
+    if detector is not None:
+        shutil.copytree(detector / "retinaface", models / "retinaface")
+        entries.extend(Catalog.load(detector / CATALOG_FILE).available("detector"))
     for name, network in networks.items():
         folder = models / name / "1"
         folder.mkdir(parents=True)

@@ -35,9 +35,9 @@ def detector(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def identity_supervisor(detector: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Supervisor]:
-    """``gfpgan`` gives each face back, ``restoreformer`` makes it orange; there is no parser."""
+    """``gfpgan`` gives each face back, ``restoreformer`` makes it orange; no parser, every protocol open."""
     networks = {"gfpgan": restorer(), "restoreformer": restorer(_ORANGE)}
-    with serving(detector, tmp_path_factory.mktemp("identity"), networks) as running:
+    with serving(detector, tmp_path_factory.mktemp("identity"), networks, open_apis=True) as running:
         yield running
 
 

@@ -15,6 +15,7 @@ from ensemble.detect import MAX_FACES
 from ensemble.paste import RestoredFaces
 from ensemble.photo import UInt8
 from export.models import MODELS
+from serving.supervisor import Supervisor
 from tests.model_repository.asking import ask, photo_facts, refusal, times_asked
 from tests.model_repository.identity import UNAVAILABLE
 from tests.model_repository.photos import decode, encode
@@ -125,6 +126,19 @@ def test_what_is_not_there_is_refused_with_its_reason(
     assert error.type == "invalid-option"
     assert f"restorer={restorer} is not available here: {why}" in error.message
     assert "auto or none" in error.message
+
+
+@pytest.mark.parametrize("options", [{"restorer": "codeformer"}, {"background": "swinir"}], ids=repr)
+def test_what_is_not_there_is_refused_before_any_work(
+    identity_supervisor: Supervisor, enhance_with_identity: Enhance, face: UInt8, options: dict[str, str]
+) -> None:
+    """A step that refused it would wait for what others beside it have in flight."""
+    with triton.InferenceServerClient(identity_supervisor.endpoint.url) as client:
+        before = times_asked(client, "detect_faces")
+        assert refusal(lambda: enhance_with_identity(encode(face), options)).type == "invalid-option"
+        assert times_asked(client, "detect_faces") == before
+    aligned, _ = enhance_with_identity(encode(face), {"aligned": "true", "background": "swinir"})
+    assert aligned, "nobody is to enlarge a background here"
 
 
 def test_of_too_many_faces_the_largest_are_restored(

@@ -13,12 +13,12 @@ import tritonclient.grpc as triton
 from PIL import Image
 from tritonclient.utils import InferenceServerException
 
-from limner.catalog import CATALOG_FILE, Catalog
 from limner.settings import Settings
 from serving.process import Endpoint, free_port
 from serving.supervisor import Supervisor
 from tests.conftest import enhancing
 from tests.memory_search import search, windows
+from tests.model_repository.identity import failing, furnish
 from tests.write_trace import require_tracing
 
 PHOTOS = 8
@@ -35,11 +35,10 @@ def give_up(url: str, photo: bytes, seconds: float) -> None:
 
 
 def test_triton_lets_go_of_them(tmp_path: Path) -> None:
-    """There are no networks, which the step for faces says while the one for the background is at work."""
+    """The network for faces fails, which its step says while the one for the background is at work."""
     require_tracing()
     settings = Settings(data=tmp_path, canary_interval=3600)
-    settings.models_dir.mkdir()
-    (settings.models_dir / CATALOG_FILE).write_text(Catalog().to_json())
+    furnish(settings.models_dir, None, {"gfpgan": failing()})
     pixels = np.random.default_rng(3).integers(0, 256, (1500, 2000, 3), np.uint8)
     encoded = io.BytesIO()
     Image.fromarray(pixels).save(encoded, "PNG", compress_level=1)
@@ -50,9 +49,9 @@ def test_triton_lets_go_of_them(tmp_path: Path) -> None:
         for number in range(PHOTOS):
             with (
                 triton.InferenceServerClient(server.endpoint.url) as client,
-                pytest.raises(InferenceServerException, match=r"\[invalid-option\] restorer=gfpgan"),
+                pytest.raises(InferenceServerException, match=r"\[inference-failed\] "),
             ):
-                enhancing(client)(photo, {**LIGHT, "restorer": "gfpgan"})
+                enhancing(client)(photo, {**LIGHT, "aligned": True})
             give_up(server.endpoint.url, photo, 0.1 + 0.1 * number)
         needles = {"the photo": windows(photo), "its pixels": windows(pixels.tobytes())}
         deadline = time.monotonic() + 60

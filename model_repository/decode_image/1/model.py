@@ -1,4 +1,7 @@
-"""``decode_image``: an encoded photo to pixels; checks the options and the size of the result before any work."""
+"""``decode_image``: an encoded photo to pixels.
+
+Before any work it checks the options, whether networks that they name are there, and the size of the result.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ import numpy as np
 
 from ensemble.decode import decode_photo
 from ensemble.upscale import check_output_size
+from model_repository.choices import Choices
 from model_repository.step_model import Array, StepModel, Stopwatch, json_tensor, read_options, tensor
 
 
@@ -18,10 +22,12 @@ class TritonPythonModel(StepModel):
     def prepare(self) -> None:
         self.max_pixels = int(self.parameters["max_input_pixels"])
         self.max_side = int(self.parameters["max_output_side"])
+        self.choices = Choices(self.load_catalog())
 
     def answer(self, request: Any) -> dict[str, Array]:
         watch, started = Stopwatch(), time.monotonic()
         options = read_options(request)
+        self.choices.check(options)
         photo = decode_photo(tensor(request, "IMAGE").tobytes(), self.max_pixels)
         check_output_size(photo.info.width, photo.info.height, options.scale, self.max_side)
         facts = {

@@ -21,11 +21,11 @@ from ensemble.identity import SHARES, Verdict, blend, embedding_input, judge, li
 from ensemble.mask import pack_face
 from ensemble.photo import UInt8
 from limner.catalog import CatalogEntry
-from limner.errors import InvalidOption
 from limner.options import Options
 from model_repository.bounded import run_bounded
 from model_repository.branches import BranchModel
 from model_repository.calls import ask
+from model_repository.choices import Choices
 from model_repository.step_model import (
     Array,
     Caller,
@@ -79,11 +79,10 @@ class TritonPythonModel(BranchModel):
 
     def prepare(self) -> None:
         catalog = self.load_catalog()
-        self.restorers = catalog.available("face_restorer")
-        self.reasons = {entry.model: entry.reason for entry in catalog.entries if entry.role == "face_restorer"}
+        self.choices = Choices(catalog)
         self.parser: CatalogEntry | None = next(iter(catalog.available("parser")), None)
         self.identity: CatalogEntry | None = next(iter(catalog.available("identity")), None)
-        self.why_none = {role: catalog.reason(role) for role in ("face_restorer", "parser", "identity")}
+        self.why_none = {role: catalog.reason(role) for role in ("parser", "identity")}
         if self.identity is not None and self.identity.seeded:
             self.identity = None
             self.why_none["identity"] = "SFace has random weights here, which tell nobody apart."
@@ -93,7 +92,8 @@ class TritonPythonModel(BranchModel):
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch, options = Stopwatch(), read_options(request)
         pixels, found = tensor(request, "PIXELS"), tensor(request, "FACES")
-        restorer, reason = self._choose(options)
+        choice = self.choices.restorer(options)
+        restorer = choice.entry
         places = _places(options, pixels, found) if restorer is not None else {}
         keep_crops = "CROPPED" in request.requested_output_names()
         faces: dict[int, _Restored] = {}
@@ -109,7 +109,7 @@ class TritonPythonModel(BranchModel):
         await run_bounded(restore, places, self.in_flight, caller)
         kept = [number for number in sorted(faces) if not faces[number].is_left_out]
         facts = {
-            "model": restorer.summary() if restorer else {"name": None, "reason": reason},
+            "model": restorer.summary() if restorer else {"name": None, "reason": choice.reason},
             **self._helpers(options, any_restored=bool(faces)),
             "restored": kept,
             "too_many": max(0, len(found) - MAX_FACES) if faces and not options.only_center_face else 0,
@@ -129,19 +129,6 @@ class TritonPythonModel(BranchModel):
                 else {}
             ),
         }
-
-    def _choose(self, options: Options) -> tuple[CatalogEntry | None, str | None]:
-        """The restorer to use, or None with the reason why."""
-        wanted = options.restorer
-        if wanted == "none":
-            return None, "Switched off by restorer=none."
-        if wanted == "auto":
-            return next(iter(self.restorers), None), self.why_none["face_restorer"]
-        for entry in self.restorers:
-            if entry.model == wanted:
-                return entry, None
-        why = self.reasons.get(wanted) or self.why_none["face_restorer"] or "it has not been exported."
-        raise InvalidOption(f"restorer={wanted} is not available here: {why} Send restorer=auto or none.")
 
     def _helpers(self, options: Options, *, any_restored: bool) -> dict[str, object]:
         """What a report says of the networks beside the restorer."""

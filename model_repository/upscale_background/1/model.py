@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ensemble.align import ways_of
-from ensemble.backgrounds import BackgroundNetwork, Budget, Choice, choose_background
+from ensemble.backgrounds import BackgroundNetwork, Budget
 from ensemble.cover import kept_region, may_be_covered
 from ensemble.detect import numbers_to_restore
 from ensemble.photo import UInt8
@@ -24,6 +24,7 @@ from limner.options import Options
 from model_repository.bounded import run_bounded
 from model_repository.branches import BranchModel
 from model_repository.calls import ask
+from model_repository.choices import Choices
 from model_repository.step_model import (
     Array,
     Caller,
@@ -41,22 +42,19 @@ class TritonPythonModel(BranchModel):
     )
 
     def prepare(self) -> None:
-        entries = [entry for entry in self.load_catalog().entries if entry.role == "background"]
-        self.served = {entry.model: entry for entry in entries if entry.available}
-        self.reasons = {entry.model: entry.reason for entry in entries if entry.reason}
-        self.restores = bool(self.load_catalog().available("face_restorer"))
+        budget = Budget(int(self.parameters["auto_max_pixels"]), int(self.parameters["auto_max_pixels_int8"]))
+        self.choices = Choices(self.load_catalog(), budget)
         self.tiles = {
             "max_pixels": int(self.parameters["tile_max_pixels"]),
             "max_size": int(self.parameters["tile_max_size"]),
             "margin": int(self.parameters["tile_margin"]),
         }
         self.in_flight = int(self.parameters["tiles_in_flight"])
-        self.budget = Budget(int(self.parameters["auto_max_pixels"]), int(self.parameters["auto_max_pixels_int8"]))
 
     async def answer_async(self, request: Any, caller: Caller) -> dict[str, Array]:
         watch = Stopwatch()
         options, pixels = read_options(request), tensor(request, "PIXELS")
-        choice = self._choose(options, pixels)
+        choice = self.choices.background(options, pixels.shape[0] * pixels.shape[1])
         left: list[tuple[int, UInt8]] = []
         facts: dict[str, object] = {"model": {"name": "lanczos", "reason": choice.reason}, "tiles": None}
         if choice.network is None:
@@ -68,7 +66,7 @@ class TritonPythonModel(BranchModel):
             ways = self._ways_of_faces(options, tensor(request, "FACES"), pixels)
             upscaled, left = await self._upscale(caller, pixels, choice.network, grid, options.scale, ways)
             facts = {
-                "model": self.served[choice.network.model].summary(),
+                "model": self.choices.backgrounds[choice.network.model].summary(),
                 "tiles": {
                     "network": choice.network.model,
                     "network_scale": choice.network.scale,
@@ -83,15 +81,9 @@ class TritonPythonModel(BranchModel):
             "UPSCALING": json_tensor(facts | {"milliseconds": watch.milliseconds}),
         }
 
-    def _choose(self, options: Options, pixels: UInt8) -> Choice:
-        if options.aligned and options.restorer != "none" and self.restores:
-            return Choice(None, "An aligned face has no background.")
-        count = pixels.shape[0] * pixels.shape[1]
-        return choose_background(options.background, options.scale, count, self.served, self.reasons, self.budget)
-
     def _ways_of_faces(self, options: Options, found: Array, pixels: UInt8) -> list[Array]:
         """Where restored faces will go; none where no face will be restored."""
-        if options.restorer == "none" or not self.restores:
+        if options.restorer == "none" or not self.choices.restorers:
             return []
         numbers = numbers_to_restore(found, pixels.shape[1], pixels.shape[0], only_center_face=options.only_center_face)
         return list(ways_of(found[numbers, 5:], options.scale).values())
