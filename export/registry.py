@@ -32,9 +32,9 @@ class WeightFile:
         layout: hyperparameters that tell this file's network from others of the architecture, to make random weights
             of the same layout; real weights tell them by themselves.
         licence: of the weights, as far as upstream states it.
-        non_commercial: whether any part of it forbids commercial use; `limner weights pull` then wants the licence
-            accepted.
-        on_request: fetched only when somebody asks for it by name.
+        non_commercial: whether any part of it forbids commercial use; `limner weights pull` says so when it fetches it.
+        on_request: fetched only when somebody asks for it by name, and has `limner weights pull` told that the licence
+            is accepted.
     """
 
     file: str
