@@ -12,7 +12,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 # Locks are complete, so nothing asks for dependencies: packages would name builds that overwrite those of serving.
-INSTALL := $(PIP) install --quiet --progress-bar on --no-deps --require-hashes
+# pip shows no progress when it is to be quiet, so on a terminal it is not: some packages take minutes on a slow line.
+QUIET := $(if $(MAKE_TERMOUT),,--quiet)
+INSTALL := $(PIP) install $(QUIET) --no-deps --require-hashes
 
 # The first of these that runs, is 3.10 to 3.12 and can make environments; PYTHON=... chooses another.
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.10 python3; do \
@@ -107,7 +109,7 @@ $(VENV)/.gpu: requirements/gpu.txt $(VENV)/.serve
 	@echo "Installing what a GPU needs (CUDA, cuDNN, TensorRT: some 6 GB) ..."
 	@$(PIP) uninstall --quiet --yes onnxruntime onnxruntime-gpu
 	@$(INSTALL) -r requirements/gpu.txt
-	@$(PIP) install --quiet --progress-bar on --no-deps $(TENSORRT)
+	@$(PIP) install $(QUIET) --no-deps $(TENSORRT)
 	@touch $@
 
 $(VENV)/.test: requirements/test.txt $(VENV)/.serve
