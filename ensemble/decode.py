@@ -20,7 +20,7 @@ from PIL import Image, ImageCms
 from ensemble.depth import join_16_bit, split_16_bit
 from ensemble.exif import orientation_of
 from ensemble.photo import Int16, Photo, PhotoInfo, UInt8, UInt16
-from limner.errors import DamagedImage, TooManyPixels
+from limner.errors import DamagedImage, QueueFull, TooManyPixels
 from limner.header import (
     MAX_PIXELS,
     MAX_PROFILE_BYTES,
@@ -57,6 +57,7 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
 
     Raises:
         EmptyImage, UnsupportedFormat, DamagedImage, TooManyPixels: see :mod:`limner.errors`.
+        QueueFull: the machine has no memory for it now, which is no fault of the photo.
     """
     header = read_header(data)
     check_pixels(header.width, header.height, 1, max_pixels)
@@ -66,12 +67,19 @@ def decode_photo(data: bytes, max_pixels: int = MAX_PIXELS) -> Photo:
             return _decode(data, header, max_pixels)
     except (TooManyPixels, DamagedImage):
         raise
-    except (Image.DecompressionBombError, MemoryError):
+    except Image.DecompressionBombError:
         raise too_many_pixels(header.width, header.height, max_pixels) from None
-    except Exception:  # a decoder given hostile bytes may raise anything; every case means the same to the sender
+    except Exception as error:
+        if _is_short_of_memory(error):
+            raise QueueFull("The server is short of memory. Try again in a few seconds.") from None
+        # A decoder given hostile bytes may raise anything; every case means the same to the sender.
         raise DamagedImage(
             f"The {header.format.upper()} breaks off or is damaged. Upload it again, or save it anew from an editor."
         ) from None
+
+
+def _is_short_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or (isinstance(error, cv2.error) and error.code == cv2.Error.StsNoMem)
 
 
 def _decode(data: bytes, header: Header, max_pixels: int) -> Photo:

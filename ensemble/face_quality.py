@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -73,15 +73,6 @@ class FaceQuality:
     def usable(self) -> bool:
         """Whether nothing is wrong with the face."""
         return not self.reasons
-
-    def to_json(self) -> dict[str, object]:
-        """Rounded for a report: a tenth of a pixel, four decimals of a score."""
-        values: dict[str, object] = {
-            name: round(value, 1 if name.endswith("distance") else 4)
-            for name, value in asdict(self).items()
-            if name != "reasons"
-        }
-        return {**values, "usable": self.usable, "reasons": list(self.reasons)}
 
 
 NOT_MEASURABLE = FaceQuality(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, ("eyes-too-close", "cut-off"))

@@ -17,9 +17,6 @@ from ensemble.photo import Float32, UInt8
 EMBEDDED_SIZE = 112
 """Side of the face that SFace takes, in pixels."""
 
-SAME_PERSON = 0.363
-"""Likeness from which OpenCV's zoo calls two faces the same person (SFace on LFW)."""
-
 SHARES = (0.25, 0.5, 0.75)
 """How much of the unrestored face is blended in, step by step, until the likeness is reached."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from backends.model_config import ModelConfig
 from backends.parameters import PYTHON_BACKEND_KEYS, Parameters
 from backends.threads import share
-from limner.cpu import usable_cores
+from limner.cpu import cpu_flags, usable_cores
 from limner.errors import ServingError
 
 _PRECISIONS = {"F32": "f32", "BF16": "bf16", "F16": "f16"}
@@ -111,5 +110,4 @@ def _precision(parameters: Parameters) -> str | None:
 
 def _has_amx() -> bool:
     """Without AMX, bf16 runs at half the speed of f32, and OpenVINO would still choose it where avx512_bf16 exists."""
-    info = Path("/proc/cpuinfo")
-    return info.exists() and "amx_bf16" in info.read_text()
+    return "amx_bf16" in cpu_flags()

@@ -9,6 +9,7 @@ import tracemalloc
 import zlib
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -19,7 +20,7 @@ from PIL import Image, ImageCms, ImageOps
 from ensemble.decode import MAX_PIXELS, decode_photo, orient
 from ensemble.depth import join_16_bit, split_16_bit
 from ensemble.photo import Photo, UInt8
-from limner.errors import DamagedImage, InputError, TooManyPixels
+from limner.errors import DamagedImage, InputError, QueueFull, TooManyPixels
 from limner.header import read_header
 from tests.ensemble.files import (
     Pixels,
@@ -684,3 +685,19 @@ def test_mutated_files_give_a_photo_of_the_claimed_size_or_an_input_error(data: 
         header = read_header(data)
         assert sorted((photo.info.width, photo.info.height)) == sorted((header.width, header.height))
         assert (photo.info.format, photo.info.bytes) == (header.format, len(data))
+
+
+def no_memory_of_opencv() -> cv2.error:
+    with pytest.raises(cv2.error) as refused:
+        cv2.copyMakeBorder(np.zeros((1, 1), np.uint8), 0, 1 << 29, 0, 1 << 29, cv2.BORDER_REPLICATE)
+    return refused.value
+
+
+@pytest.mark.parametrize("error", [MemoryError(), no_memory_of_opencv()], ids=["python", "opencv"])
+def test_no_memory_is_no_fault_of_the_photo(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("ensemble.decode.without_metadata", fail)
+    with pytest.raises(QueueFull, match="short of memory"):
+        decode_photo(saved(Image.new("RGB", (8, 8)), "png"))

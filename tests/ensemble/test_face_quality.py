@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import math
 from collections.abc import Callable
 
@@ -12,7 +11,7 @@ import numpy as np
 import pytest
 
 from ensemble.align import TEMPLATE
-from ensemble.face_quality import NOT_MEASURABLE, FaceQuality, measure_face, pose_score
+from ensemble.face_quality import FaceQuality, measure_face, pose_score
 from ensemble.photo import Float32, UInt8
 from ensemble.upscale import resize_lanczos
 from tests.ensemble.test_sharpness import damage, sharpened
@@ -197,12 +196,3 @@ def test_a_very_large_face_is_shrunk_before_it_is_measured(astronaut: UInt8) -> 
     assert measured(resize_lanczos(astronaut, 16), 16).effective_eye_distance == pytest.approx(
         ordinary.effective_eye_distance, rel=0.05
     )
-
-
-def test_json_is_rounded_and_plain(astronaut: UInt8) -> None:
-    report = measured(astronaut).to_json()
-    assert json.loads(json.dumps(report, allow_nan=False)) == report
-    assert report["inter_eye_distance"] == 42.7
-    assert report["usable"] is False
-    assert report["reasons"] == ["eyes-too-close"]
-    assert json.dumps(NOT_MEASURABLE.to_json(), allow_nan=False)
