@@ -85,19 +85,16 @@ class Audit:
         task: str | None = None,
         input_bytes: int | None = None,
         input_type: InputType | None = None,
-        seconds: float | None = None,
-        error: str | None = None,
     ) -> None:
-        """An upload was taken, or refused for ``error``, a problem's type; then it has no ``task``."""
+        """An upload was taken."""
         self._write(
             "upload",
-            error,
+            None,
             {
                 **_task(task, kind),
                 "limner.client": self._clients.of(client),
                 "limner.input.bytes": input_bytes,
                 "limner.input.type": input_type,
-                "event.duration": _nanoseconds(seconds),
             },
         )
 
@@ -111,7 +108,7 @@ class Audit:
             error = _type_of(raised)
             raise
         finally:
-            duration = _nanoseconds(time.perf_counter() - started)
+            duration = round((time.perf_counter() - started) * 1e9)
             self._write("processing", error, {**_task(task, kind), "event.duration": duration})
 
     def delivery(
@@ -121,7 +118,6 @@ class Audit:
         client: str,
         output_bytes: int,
         task: str | None = None,
-        seconds: float | None = None,
         error: str | None = None,
     ) -> None:
         """A result went out, or did not for ``error``, a problem's type; ``output_bytes`` is its size."""
@@ -132,7 +128,6 @@ class Audit:
                 **_task(task, kind),
                 "limner.client": self._clients.of(client),
                 "limner.output.bytes": output_bytes,
-                "event.duration": _nanoseconds(seconds),
             },
         )
 
@@ -194,10 +189,6 @@ class _DailyFile(TimedRotatingFileHandler):
 
 def _task(task: str | None, kind: Kind) -> dict[str, object]:
     return {"limner.task": task, "limner.kind": kind}
-
-
-def _nanoseconds(seconds: float | None) -> int | None:
-    return None if seconds is None else round(seconds * 1e9)
 
 
 def _type_of(raised: BaseException) -> str:

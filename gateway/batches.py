@@ -10,9 +10,9 @@ from fastapi import APIRouter, Path, Request, Response
 from starlette.responses import JSONResponse
 
 from gateway.access.guard import Caller
+from gateway.archives.formats import format_of
 from gateway.archives.limits import Limits
 from gateway.archives.unpack import opened
-from gateway.audit import InputType
 from gateway.disconnect import unless_disconnected
 from gateway.openapi import (
     ARCHIVE_ERRORS,
@@ -28,7 +28,7 @@ from gateway.state.sealing import Seal, name_of, wipe
 from gateway.tasks.answers import BatchAccepted, BatchResult, batch_result
 from gateway.tasks.batch import Batch
 from gateway.tasks.delivery import Delivery
-from gateway.tasks.desk import Job
+from gateway.tasks.desk import TaskBody
 from gateway.tasks.events import event_stream
 from gateway.tasks.fetching import require_finished
 from gateway.tasks.running import Running
@@ -58,11 +58,12 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
     with services.metrics.refusals(), ExitStack() as held:
         held.enter_context(services.admission())
         held.enter_context(services.batches.slot())
-        await services.limiter.spend(request, caller)
         with services.uploads.one_of(caller.name):
+            await services.limiter.spend(request, caller)
             form = await read_upload(request, settings.max_archive_bytes, "archive")
         held.callback(form.wipe)
         parse_options(form.fields)
+        kind = format_of(form.file)
         batch = Batch(
             services.work,
             services.metrics,
@@ -73,11 +74,10 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
             max_held_bytes=settings.max_held_bytes,
         )
         size = len(form.file)
-        kind: InputType = "rar" if form.file.startswith(b"Rar!") else "zip"
         running = await services.desk.begin("batch", caller)
         running.accepted = False
         unpacked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        services.desk.run(running, _job(form.file, settings, batch, unpacked), held.pop_all().close)
+        services.desk.run(running, _body(form.file, settings, batch, unpacked), held.pop_all().close)
         try:
             await unless_disconnected(request, _outcome(unpacked))
         except BaseException:
@@ -95,7 +95,7 @@ async def submit(request: Request, services: Shared, caller: Caller) -> Response
     return JSONResponse(accepted.model_dump(), 202, {"Location": place, "Cache-Control": "no-store"})
 
 
-def _job(archive: bytearray, settings: Settings, batch: Batch, unpacked: asyncio.Future[int]) -> Job:
+def _body(archive: bytearray, settings: Settings, batch: Batch, unpacked: asyncio.Future[int]) -> TaskBody:
     """Unpacks in the task itself: it owns the unpacking process, whatever becomes of the request."""
 
     async def run(running: Running) -> dict[str, Any]:

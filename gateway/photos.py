@@ -50,8 +50,8 @@ TaskId = Annotated[str, Path(description="As the upload's answer named it.")]
 async def submit(request: Request, services: Shared, caller: Caller) -> Response:
     with services.metrics.refusals(), ExitStack() as held:
         held.enter_context(services.admission())
-        await services.limiter.spend(request, caller)
         with services.uploads.one_of(caller.name):
+            await services.limiter.spend(request, caller)
             form = await read_upload(request, services.settings.max_upload_bytes)
         held.callback(form.wipe)
         job = Job.of(form.file, form.filename, form.fields, request.state.request_id)
@@ -122,19 +122,22 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
         sealed = await services.desk.shelf.take(name, record)
         plain = seal.open(RESULT, sealed)
     size = len(plain)
-    services.desk.shelf.sending += size
+    held = size + len(sealed)  # the store has let go of it, but it may have to be given back
+    services.desk.shelf.sending += held
 
     async def delivered() -> None:
-        services.desk.shelf.sending -= size
+        services.desk.shelf.sending -= held
         wipe(plain)
         services.handed_out(kind="photo", client=caller, size=size, task=name)
         await services.desk.shelf.delivered(name)
 
     async def broken_off() -> None:
-        services.desk.shelf.sending -= size
         wipe(plain)
         services.broke_off(kind="photo", client=caller, size=size, task=name)
-        await services.desk.shelf.give_back(name, record, sealed)
+        try:
+            await services.desk.shelf.give_back(name, record, sealed)
+        finally:
+            services.desk.shelf.sending -= held
 
     return Delivery(
         in_pieces(plain),

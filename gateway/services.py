@@ -64,7 +64,7 @@ class Services:
         self.metrics.delivered(size)
         self.audit.delivery(kind=kind, client=client.name, task=task, output_bytes=size)
 
-    def broke_off(self, *, kind: Kind, client: Client, size: int, task: str) -> None:
+    def broke_off(self, *, kind: Kind, client: Client, size: int, task: str | None = None) -> None:
         """Note a delivery whose connection broke."""
         self.audit.delivery(kind=kind, client=client.name, task=task, output_bytes=size, error=Cancelled.type)
 

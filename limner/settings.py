@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     max_held_bytes: int = Field(
         2_000_000_000,
         ge=1,
-        description="Bytes of results that may wait to be fetched from this gateway; more uploads get a 503.",
+        description="Bytes of results that may wait in this gateway or be on their way; more uploads get a 503.",
     )
     task_timeout: float = Field(
         600.0, gt=0, le=86_400, description="Seconds an enhancement may take once its turn has come."

@@ -22,7 +22,7 @@ from gateway.archives.formats import format_of
 from gateway.archives.frames import MAX_HEAD_BYTES, NEXT, SIZES, Head, Violation, entry_of, error_of, framed, parsed
 from gateway.archives.limits import Limits
 from gateway.archives.names import UniqueNames
-from limner.errors import CapacityError, LimnerError, UnsafeArchive
+from limner.errors import LimnerError, QueueFull, UnsafeArchive
 
 log = logging.getLogger("limner.gateway")
 
@@ -168,7 +168,7 @@ async def opened(archive: bytearray, limits: Limits) -> AsyncIterator[Unpacker]:
 
     Raises:
         InputError: it is no ZIP or RAR, is encrypted, damaged, harmful or too large, or holds no photo.
-        CapacityError: the system cannot start a process now.
+        QueueFull: the system cannot start a process now.
     """
     head: Head = {"format": format_of(archive), "limits": asdict(limits)}
     ours, theirs = socket.socketpair()
@@ -196,7 +196,7 @@ async def _started(connection: socket.socket) -> Process:
             start_new_session=True,  # Ctrl-C in the gateway's terminal is for the gateway
         )
     except OSError:
-        raise CapacityError("The server cannot start another process now. Send the archive again later.") from None
+        raise QueueFull("The server cannot start another process now. Send the archive again later.") from None
 
 
 async def _ended_for_certain(process: Process) -> None:

@@ -60,8 +60,11 @@ class MemoryStore:
     async def has_blob(self, name: str, part: str) -> bool:
         return part in self._blobs.get(name, {})
 
-    async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
+    async def take_blob(self, name: str, part: str, taker: str = "") -> bytes | bytearray | None:  # noqa: ARG002
         return self._blobs.get(name, {}).pop(part, None)
+
+    async def return_blob(self, name: str, part: str, taker: str, expires: float) -> None:
+        """Nothing to do: what was taken has arrived."""
 
     async def beat(self, owner: str) -> None:  # noqa: ARG002 - there is but one
         self._bury()

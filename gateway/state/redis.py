@@ -37,7 +37,10 @@ CONNECT_SECONDS: Final = 1.0
 MAX_CONNECTIONS: Final = 32
 CHUNK_BYTES: Final = 1 << 20
 
-_PASSING_SECONDS: Final = 60.0
+_WRITING_SECONDS: Final = 60.0
+_TAKEN_SECONDS: Final = 120.0
+"""More than the patience of whoever asks again for what it has taken already."""
+
 _IDLE_SECONDS: Final = 15
 """A connection that was idle for longer is asked whether it still lives before it is used."""
 
@@ -84,6 +87,7 @@ class RedisStore:
         self._publish = self._redis.register_script(scripts.PUBLISH)
         self._keep = self._redis.register_script(scripts.KEEP)
         self._claim = self._redis.register_script(scripts.CLAIM)
+        self._return = self._redis.register_script(scripts.RETURN)
 
     async def check(self) -> None:
         try:
@@ -129,7 +133,7 @@ class RedisStore:
                     with cancellation.heeded():
                         both = redis.pipeline(transaction=True)
                         both.hset(writing, str(number), memoryview(sealed)[start : start + CHUNK_BYTES])
-                        both.pexpire(writing, _milliseconds(_PASSING_SECONDS))
+                        both.pexpire(writing, _milliseconds(_WRITING_SECONDS))
                         await both.execute()
                 await self._publish([writing, _blob(name, part), _blobs(name), _task(name)], [_lives(expires)])
             except FAILURES:
@@ -149,20 +153,18 @@ class RedisStore:
         async with self._asking() as redis:
             return bool(await redis.exists(_blob(name, part)))
 
-    async def take_blob(self, name: str, part: str) -> bytearray | None:
-        taken = _passing()
+    async def take_blob(self, name: str, part: str, taker: str = "") -> bytearray | None:
+        taken = _passing(taker)
         async with self._asking() as redis:
-            chunks = await self._claim([_blob(name, part), taken, _blobs(name)], [_milliseconds(_PASSING_SECONDS)])
-            try:
-                sealed = await _collect(redis, taken, chunks)
-            except FAILURES:
-                with suppress(*FAILURES):  # nobody has it yet
-                    await redis.rename(taken, _blob(name, part))
-                    await redis.sadd(_blobs(name), _blob(name, part))
-                raise
+            chunks = await self._claim([_blob(name, part), taken, _blobs(name)], [_milliseconds(_TAKEN_SECONDS)])
+            sealed = await _collect(redis, taken, chunks)
             with suppress(*FAILURES):  # it is here, and what is left there ends by itself
                 await redis.unlink(taken)
         return sealed
+
+    async def return_blob(self, name: str, part: str, taker: str, expires: float) -> None:
+        async with self._asking():
+            await self._return([_passing(taker), _blob(name, part), _blobs(name), _task(name)], [_lives(expires)])
 
     async def beat(self, owner: str) -> None:
         async with self._asking() as redis:
@@ -222,8 +224,8 @@ def _blobs(name: str) -> str:
     return f"limner:blobs:{name}"
 
 
-def _passing() -> str:
-    return f"limner:passing:{secrets.token_hex(16)}"
+def _passing(taker: str = "") -> str:
+    return f"limner:passing:{taker or secrets.token_hex(16)}"
 
 
 def _gateway(owner: str) -> str:

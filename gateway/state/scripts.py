@@ -51,9 +51,15 @@ redis.call('PEXPIRE', KEYS[1], ARGV[1])
 CLAIM: Final = """
 -- KEYS: blob, what whoever takes it calls it, set of the task's blobs. ARGV: milliseconds it lives
 local chunks = redis.call('HLEN', KEYS[1])
-if chunks == 0 then return redis.call('HLEN', KEYS[2]) end  -- asked again, because the answer was lost
+if chunks == 0 then  -- asked again, because an answer was lost
+  redis.call('PEXPIRE', KEYS[2], ARGV[1])
+  return redis.call('HLEN', KEYS[2])
+end
 redis.call('RENAME', KEYS[1], KEYS[2])
 redis.call('PEXPIRE', KEYS[2], ARGV[1])
 redis.call('SREM', KEYS[3], KEYS[1])
 return chunks
 """
+
+# Where nothing was taken, or all is back because only the answer was lost, there is nothing to do.
+RETURN: Final = "if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end" + PUBLISH

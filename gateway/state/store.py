@@ -55,8 +55,18 @@ class Store(Protocol):
     async def has_blob(self, name: str, part: str) -> bool:
         """Whether something is there."""
 
-    async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
-        """Something sealed, which is gone from the store: of two that ask, one gets it."""
+    async def take_blob(self, name: str, part: str, taker: str = "") -> bytes | bytearray | None:
+        """Something sealed, which is gone from the store: of two that ask, one gets it.
+
+        After a StateUnavailable it may be gone all the same. ``taker``, random, gets it when it asks again soon; what
+        is taken without one is lost then.
+        """
+
+    async def return_blob(self, name: str, part: str, taker: str, expires: float) -> None:
+        """Undo a :meth:`take_blob` that ended in StateUnavailable: others may have it, until ``expires``.
+
+        Of a task that is cleaned nothing comes back.
+        """
 
     async def beat(self, owner: str) -> None:
         """Say that the gateway ``owner`` lives; to be repeated every second."""

@@ -70,7 +70,7 @@ async def _disconnected(receive: Receive) -> None:
         pass
 
 
-async def in_pieces(content: bytearray) -> AsyncGenerator[bytes, None]:
+async def in_pieces(content: bytes | bytearray) -> AsyncGenerator[bytes, None]:
     """Pieces of a size that a connection takes at once."""
     with memoryview(content) as view:
         for start in range(0, len(view), CHUNK_BYTES):

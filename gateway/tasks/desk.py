@@ -39,7 +39,7 @@ PERSIST_SECONDS = 60.0
 _UNKNOWN = "There is no such task. Its result may have expired; send the photo again."
 
 
-Job = Callable[[Running], Awaitable[dict[str, Any]]]
+TaskBody = Callable[[Running], Awaitable[dict[str, Any]]]
 """Does the work of a task; gives the fields of its record that change on completion."""
 
 
@@ -75,7 +75,7 @@ class Desk:
         self._running[running.name] = running
         return running
 
-    def run(self, running: Running, job: Job, afterwards: Callable[[], None]) -> None:
+    def run(self, running: Running, body: TaskBody, afterwards: Callable[[], None]) -> None:
         """Work on it in the background. ``afterwards`` is called at the end, whatever that is."""
 
         def ended(_: asyncio.Task[None]) -> None:
@@ -83,7 +83,7 @@ class Desk:
             self._running.pop(running.name, None)
             afterwards()
 
-        running.work = asyncio.create_task(self._execute(running, job))
+        running.work = asyncio.create_task(self._execute(running, body))
         running.work.add_done_callback(ended)
 
     async def abandon(self, running: Running) -> None:
@@ -159,10 +159,10 @@ class Desk:
         self.shelf.close()
         await self.store.close()
 
-    async def _execute(self, running: Running, job: Job) -> None:
+    async def _execute(self, running: Running, body: TaskBody) -> None:
         status, changes = "completed", dict[str, Any]()
         try:
-            changes = await job(running)
+            changes = await body(running)
         except (Cancelled, asyncio.CancelledError):
             status = "cleaned"
         except LimnerError as error:

@@ -58,6 +58,9 @@ async def _events(look: Callable[[], Awaitable[State]], closing: asyncio.Event) 
     sent_at = time.monotonic()
     yield format_sse_event(retry=RETRY_MILLISECONDS)
     while not closing.is_set():
+        if time.monotonic() - sent_at > KEEPALIVE_SECONDS:
+            yield KEEPALIVE_COMMENT
+            sent_at = time.monotonic()
         try:
             state = await look()
         except CapacityError:
@@ -76,9 +79,6 @@ async def _events(look: Callable[[], Awaitable[State]], closing: asyncio.Event) 
         if now != last:
             last = now
             yield format_sse_event(event="progress", data_str=state.model_dump_json())
-            sent_at = time.monotonic()
-        elif time.monotonic() - sent_at > KEEPALIVE_SECONDS:
-            yield KEEPALIVE_COMMENT
             sent_at = time.monotonic()
         try:
             await asyncio.wait_for(closing.wait(), LOOK_SECONDS)

@@ -11,7 +11,7 @@ from gateway.metrics import Metrics
 from gateway.report import Report
 from gateway.state.record import RESULT_PART
 from gateway.state.sealing import Seal
-from gateway.tasks.desk import Job as TaskJob
+from gateway.tasks.desk import TaskBody
 from gateway.tasks.queue import Ticket
 from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
@@ -20,7 +20,7 @@ RESULT = RESULT_PART["photo"]
 DETAIL = "detail"
 
 
-def photo_task(job: Job, ticket: Ticket, work: Work, metrics: Metrics, audit: Audit) -> TaskJob:
+def photo_task(job: Job, ticket: Ticket, work: Work, metrics: Metrics, audit: Audit) -> TaskBody:
     """What the desk is to run for ``job``, whose place in the queue is ``ticket``."""
 
     async def run(running: Running) -> dict[str, Any]:

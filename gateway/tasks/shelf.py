@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -29,7 +30,7 @@ class Shelf:
 
     def __init__(self, store: Store, audit: Audit, persist: Persist) -> None:
         self.sending = 0
-        """Bytes of results in the clear, on their way to clients."""
+        """Bytes of results on their way to clients, in the clear and sealed."""
         self._store = store
         self._audit = audit
         self._persist = persist
@@ -49,15 +50,18 @@ class Shelf:
 
         Raises:
             Gone: somebody else has it.
+            StateUnavailable: the store stays away, and it is not ours.
         """
         until = max(record.expires, now() + DELIVERY_SECONDS)
         marked = await self._store.has_blob(name, ON_ITS_WAY)
         await self._store.put_blob(name, ON_ITS_WAY, bytearray(1), until)
-        sealed = await self._store.take_blob(name, RESULT_PART[record.kind])
-        if sealed is None:
+        try:
+            sealed = await self._take(name, record)
+        except (Gone, StateUnavailable):
             if not marked:
-                await self._store.take_blob(name, ON_ITS_WAY)
-            raise Gone("The result was fetched already, or is being fetched. Send it again.")
+                with suppress(StateUnavailable):
+                    await self._store.take_blob(name, ON_ITS_WAY)
+            raise
         with suppress(StateUnavailable):  # then it has until its time is over
             await self._store.keep_blobs(name, until)
         return sealed
@@ -65,7 +69,7 @@ class Shelf:
     async def give_back(self, name: str, record: Record, sealed: bytes | bytearray) -> None:
         """Let a result be fetched again whose delivery was broken off."""
         expires = max(record.expires, now() + LOOK_AGAIN_SECONDS)
-        part, again = RESULT_PART[record.kind], bytearray(sealed)
+        part, again = RESULT_PART[record.kind], sealed if isinstance(sealed, bytearray) else bytearray(sealed)
         with suppress(StateUnavailable):
             await self._persist(lambda: self._store.put_blob(name, part, again, expires))
             await self._store.take_blob(name, ON_ITS_WAY)
@@ -100,6 +104,24 @@ class Shelf:
             elif not await self.expire(name):
                 self._forget(name)
                 self.add(name, now() + LOOK_AGAIN_SECONDS)
+
+    async def _take(self, name: str, record: Record) -> bytes | bytearray:
+        """With patience, for a store that has fallen silent may have let it go already."""
+        part, taker = RESULT_PART[record.kind], secrets.token_hex(16)
+        taken: list[bytes | bytearray | None] = []
+
+        async def take() -> None:
+            taken.append(await self._store.take_blob(name, part, taker))
+
+        try:
+            await self._persist(take)
+        except StateUnavailable:
+            with suppress(StateUnavailable):  # nobody has it
+                await self._store.return_blob(name, part, taker, record.expires)
+            raise
+        if taken[0] is None:
+            raise Gone("The result was fetched already, or is being fetched. Send it again.")
+        return taken[0]
 
     def _forget(self, name: str) -> None:
         self._unfetched = [entry for entry in self._unfetched if entry[1] != name]

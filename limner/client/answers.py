@@ -215,6 +215,6 @@ def _error_of(kind: str, message: str) -> LimnerError:
 
 def _of_a_stranger(response: httpx.Response) -> str:
     said = f"The server answered {response.status_code} {printable(response.reason_phrase)}".rstrip()
-    if response.is_redirect:
+    if response.has_redirect_location:
         return f"{said} and points to {printable(response.headers['location'])}. Name that address, if you trust it."
     return f"{said}, and not as Limner does. Check the address, and whether a proxy stands in between."

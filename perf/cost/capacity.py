@@ -27,6 +27,9 @@ _MEMORY = (PHOTO, OUTPUT, FACES)
 _LEAST_MS, _LEAST_SECONDS = 0.1, 0.01
 """What a report rounds to, and the kernel's clock: so that what took less has a cost."""
 
+_TELLING_MIB = 200.0
+"""What others beside a photo must need together to tell the share of it: two runs differ by some tens of MiB."""
+
 _ROUNDING = 1e-9
 """So that what fits exactly is not rounded up."""
 
@@ -70,7 +73,7 @@ class CostModel:
         Args:
             photos: one or more.
             further: share of its own need that each photo but the neediest adds, since they are not at their peak in
-                the same moment; 1 for the worst case.
+                the same moment; 1 as though they were.
             beyond: whether a photo may lie outside what was measured.
 
         Raises:
@@ -85,14 +88,17 @@ class CostModel:
     def further_share(self, crowds: Sequence[Mapping[str, Any]]) -> float:
         """Share of its own need that a photo adds beside others: the largest among the rows ``crowds`` of a result.
 
-        Each crowd is compared with a single user of the same photo; without such rows it is 1.
+        Each crowd is compared with a single user of the same photo, small ones of small photos are left out; without
+        any to compare it is 1.
         """
         single = {row["photo"]: row["peak_mib"] for row in crowds if row["users"] == 1 and row["done"]}
         shares = []
         for row in crowds:
             if row["users"] > 1 and row["done"] and row["photo"] in single:
                 need = self.memory.predict(row["work"], beyond=True).value - self.memory.prices[CONSTANT]
-                shares.append((row["peak_mib"] - single[row["photo"]]) / ((row["users"] - 1) * need))
+                others = (row["users"] - 1) * need
+                if others >= _TELLING_MIB:
+                    shares.append((row["peak_mib"] - single[row["photo"]]) / others)
         return max(0.0, *shares) if shares else 1.0
 
     def mean_core_seconds(self, mix: Sequence[tuple[float, Work]], *, beyond: bool = False) -> Prediction:

@@ -47,16 +47,16 @@ def memory_section(model: CostModel, rows: Rows, further: float) -> str:
         prediction = model.memory_at_once([row["work"]] * at_once, share, beyond=True)
         return mib(prediction.value) + (" \\*" if prediction.beyond else "")
 
-    lines = [
-        (row["name"], *(held(row, at_once, further) for at_once in AT_ONCE), held(row, AT_ONCE[-1], 1.0))
-        for row in rows
-    ]
-    head = ("photo", *(f"{at_once} at once" for at_once in AT_ONCE), f"{AT_ONCE[-1]} at once, worst case")
+    columns = [(f"{at_once} at once", at_once, further) for at_once in AT_ONCE]
+    if further < 1:
+        columns.append((f"{AT_ONCE[-1]} at once, worst case", AT_ONCE[-1], 1.0))
+    lines = [(row["name"], *(held(row, at_once, share) for _, at_once, share in columns)) for row in rows]
+    head = ("photo", *(title for title, _, _ in columns))
     return (
         "\n## Memory of a server: estimated\n\n"
         "MiB = what the server holds anyway + what a photo needs by the model above + for each further one "
-        f"{percent(further)} of that, the most that was measured with users at once; in the worst case all of it. "
-        "A star: beyond what the model was fitted to.\n\n"
+        f"{percent(further)} of that, the most that was measured with users at once"
+        f"{'; in the worst case all of it' if further < 1 else ''}. A star: beyond what the model was fitted to.\n\n"
         + table(head, lines)
         + "\nThe gateway, which is not in it, hands in at most `LIMNER_MAX_TASKS` photos at once (10 by default).\n"
     )

@@ -194,8 +194,9 @@ def _crowds(model: CostModel, rows: Sequence[Mapping[str, Any]], cores: int) -> 
     return (
         "\n## Users at once\n\n"
         "Each user sends the photo again as soon as it is back. The estimates are the model's, with all cores busy. "
-        "Photos at work together are not all at their peak of memory in the same moment: here each further one added "
-        f"at most {percent(further)} of what a photo needs by the model, and the estimate goes by that.\n\n"
+        "Photos at work together need not be at their peak of memory in the same moment: here each further one added "
+        f"at most {percent(further)} of what a photo needs by the model, and the estimate goes by that. Crowds that "
+        "need less than 200 MiB beside the first photo are not counted: runs differ by some tens.\n\n"
         + table(head, lines)
     )
 

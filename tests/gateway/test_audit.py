@@ -28,7 +28,7 @@ def lines(path: Path) -> list[dict[str, Any]]:
 
 def write_all(audit: Audit) -> None:
     """One event of each kind."""
-    audit.upload(kind="photo", client="address:203.0.113.7", task=TASK, input_bytes=7, input_type="jpeg", seconds=0.5)
+    audit.upload(kind="photo", client="address:203.0.113.7", task=TASK, input_bytes=7, input_type="jpeg")
     with audit.processing(kind="photo", task=TASK):
         pass
     audit.delivery(kind="photo", client="address:203.0.113.7", task=TASK, output_bytes=9)
@@ -53,7 +53,6 @@ def test_events_of_a_photo(tmp_path: Path) -> None:
         **photo,
         "message": "upload: success",
         "event.action": "upload",
-        "event.duration": 500_000_000,
         "limner.client": client,
         "limner.input.bytes": 7,
         "limner.input.type": "jpeg",
@@ -88,7 +87,6 @@ def test_failures_are_told_by_their_type(tmp_path: Path, error: BaseException, k
     audit = Audit.from_settings(Settings(audit_log=path))
     with pytest.raises(type(error)), audit.processing(kind="synchronous"):
         raise error
-    audit.upload(kind="batch", client="key:a", error=kind)
     audit.delivery(kind="batch", client="key:a", output_bytes=5, error=kind)
     audit.close()
     for event in lines(path):

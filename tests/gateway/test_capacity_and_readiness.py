@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 import httpx
 import pytest
@@ -93,3 +93,38 @@ def test_readiness_goes_stale(monkeypatch: pytest.MonkeyPatch) -> None:
     now += 2.0
     with pytest.raises(InferenceUnavailable, match="It took too long"):
         readiness.check()
+
+
+@pytest.mark.parametrize("path", ["/v1/enhance", "/v1/photos", "/v1/batches"])
+async def test_uploads_count_once_they_may_be_read(open_gateway: OpenGateway, path: str) -> None:
+    """A client that has too many at once, and then too many a minute, whose bodies never come."""
+    settings = Settings(max_tasks=1, max_queue=1, rate_limit="2/minute", canary_interval=3600.0)
+    async with open_gateway(settings) as gateway:
+        url, services = gateway.client.base_url, gateway.services
+
+        @asynccontextmanager
+        async def begun() -> AsyncIterator[asyncio.StreamReader]:
+            reader, writer = await asyncio.open_connection(url.host, url.port)
+            kind = "Content-Length: 999\r\nContent-Type: multipart/form-data; boundary=b"
+            writer.write(f"POST {path} HTTP/1.1\r\nHost: x\r\n{kind}\r\n\r\n".encode())
+            try:
+                yield reader
+            finally:
+                writer.transport.abort()
+
+        async def refused(status: int) -> str:
+            async with begun() as reader:
+                head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+            assert head.startswith(f"http/1.1 {status} ")
+            return head
+
+        for _ in range(2):
+            async with begun():
+                while not services.queue.admitted:
+                    await asyncio.sleep(0.01)
+                assert "ratelimit:" not in await refused(503)
+            while services.queue.admitted:
+                await asyncio.sleep(0.01)
+        for _ in range(3):
+            assert '"default";r=0;' in await refused(429)
+        assert services.queue.admitted == services.batches.active == 0

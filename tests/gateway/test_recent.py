@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 
 import pytest
 
@@ -44,6 +45,37 @@ async def test_a_failure_is_not_kept() -> None:
             await recent.get()
     source.failing = False
     assert await recent.get() == 3
+
+
+async def test_a_failure_goes_to_all_that_wait_for_it() -> None:
+    source = Source()
+    recent = Recent(source, 60)
+    source.failing = True
+    failures = await asyncio.gather(*(recent.get() for _ in range(20)), return_exceptions=True)
+    assert [type(failure) for failure in failures] == [ConnectionError] * 20
+    assert source.asked == 1
+
+
+async def test_a_failure_that_nobody_waits_for_any_more_is_quiet() -> None:
+    complaints: list[str] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+    over = asyncio.Event()
+
+    async def ask() -> int:
+        await over.wait()
+        raise ConnectionError
+
+    recent = Recent(ask, 60)
+    waiting = [asyncio.create_task(recent.get()) for _ in range(3)]
+    await asyncio.sleep(0)
+    for waiter in waiting:
+        waiter.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    over.set()
+    while recent._asking is not None:
+        await asyncio.sleep(0)
+    gc.collect()
+    assert complaints == []
 
 
 async def test_one_that_goes_away_does_not_take_the_answer_with_it() -> None:

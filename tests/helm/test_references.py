@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 
+from limner.settings import PROJECT_ROOT
 from tests.helm.chart import EXAMPLES, Manifest, example, named, of_kind, pod_of, pods, render, selects
 
 FROM_OUTSIDE = {
     "cpu": set(),
-    "gpu": {"limner-test-key"},
+    "gpu": {"limner-api-keys", "limner-test-key"},
     "production": {"limner-api-keys", "limner-redis", "limner-metrics-key", "limner-test-key", "photos-example-tls"},
 }
 """Secrets that an example names and the operator makes."""
+
+CLAIM = "persistentVolumeClaim"
 
 
 def test_selectors_find_their_own_pods_and_no_others(manifests: list[Manifest]) -> None:
@@ -85,6 +89,28 @@ def test_secrets_are_of_the_release_or_named_by_the_values(name: str) -> None:
             outside.add(secret)
     assert outside == FROM_OUTSIDE[name]
     assert own.keys() <= {secret for secret, _ in secrets_of(rendered)}, "a Secret that nobody uses"
+
+
+def names_from_outside(example_of: str, manifests: list[Manifest]) -> set[str]:
+    """Whatever must be in the cluster before, by name."""
+    names = set(FROM_OUTSIDE[example_of])
+    for pod in pods(manifests):
+        names |= {secret["name"] for secret in pod.spec.get("imagePullSecrets", [])}
+        names |= {f"{key}: {value}" for key, value in pod.spec.get("nodeSelector", {}).items()}
+        names |= {pod.spec[key] for key in ("priorityClassName", "runtimeClassName") if key in pod.spec}
+        names |= {one[CLAIM]["claimName"] for one in pod.spec.get("volumes", []) if CLAIM in one}
+    names |= {claim["spec"].get("storageClassName") for claim in of_kind(manifests, "PersistentVolumeClaim")} - {None}
+    return names - {one["metadata"]["name"] for one in manifests}
+
+
+@pytest.mark.parametrize("name", ["gpu", "production"])
+def test_page_says_of_each_name_from_outside_how_to_get_it(name: str) -> None:
+    section = (PROJECT_ROOT / "docs" / "kubernetes.md").read_text("utf-8").partition("## In earnest")[2]
+    rows = re.findall(r"^\| (`.+?) \| .+ \| .+ \|$", section.partition("\nFirst the keys")[0], re.MULTILINE)
+    told = set(re.findall(r"`([^`]+)`", " ".join(rows)))
+    names = names_from_outside(name, render(example(name)))
+    assert names >= FROM_OUTSIDE[name] | {"registry"}
+    assert {one.removesuffix(": true") for one in names} <= told
 
 
 def test_generated_secrets_have_what_is_asked_for() -> None:

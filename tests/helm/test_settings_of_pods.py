@@ -156,19 +156,19 @@ def test_triton_url_is_the_headless_service(monkeypatch: pytest.MonkeyPatch) -> 
     assert int(port) in [one["port"] for one in services[host]["ports"]]
 
 
-@pytest.mark.parametrize("name", ["cpu", "gpu"])
-def test_gateway_would_listen(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("keys", [[], [f"alice:{'ab' * 32}"]], ids=["nobody", "alice"])
+def test_gateway_would_listen(keys: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """On all addresses it refuses to without keys, unless it is told that anybody may come."""
-    rendered = render(example(name))
+    rendered = render(example("cpu", auth={"apiKeys": keys, "allowAnonymous": not keys}))
     gateway = pod_of(rendered, "gateway")
     entries = [one["stringData"]["limner_api_keys"] for one in rendered if one["kind"] == "Secret"]
     with monkeypatch.context() as patch:
         for entry in entries:
             patch.setenv("LIMNER_API_KEYS", entry)
         settings = parsed(gateway, gateway.containers[0], monkeypatch)
-        keys = KeyRing.from_settings(settings)
-        assert [key.name for key in keys] == ([] if name == "cpu" else ["alice"])
-        check_exposure(settings, keys)
+        ring = KeyRing.from_settings(settings)
+        assert [key.name for key in ring] == [entry.partition(":")[0] for entry in keys]
+        check_exposure(settings, ring)
 
 
 def test_further_variables_stand_beside_them() -> None:

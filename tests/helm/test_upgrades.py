@@ -122,8 +122,8 @@ def test_other_keys_replace_the_gateways() -> None:
         found: Manifest = pod_of(render(values), "gateway").metadata["annotations"]
         return found
 
-    other = example("gpu", auth={"apiKeys": [f"bob:{'0' * 64}"]})
-    assert annotations(other) != annotations(example("gpu"))
+    one, other = (example("gpu", auth={"apiKeys": [f"bob:{digit * 64}"]}) for digit in "01")
+    assert annotations(other) != annotations(one)
 
 
 def test_nothing_is_missing_during_an_update() -> None:

@@ -187,6 +187,8 @@ def test_every_problem_is_an_error_of_its_class(stand_in: StandIn, kind: str) ->
         (problem("something-new", "Try \x1b[31mthat\r\n.", status=418), "Try [31mthat  ."),
         (PlainTextResponse("<html>", 502), "The server answered 502 Bad Gateway, and not as Limner does."),
         (RedirectResponse("https://x.example/v1/enhance"), "points to https://x.example/v1/enhance."),
+        (Response(status_code=302), "The server answered 302 Found, and not as Limner does."),
+        (Response(status_code=304), "The server answered 304 Not Modified, and not as Limner does."),
         (PlainTextResponse("Welcome to the hotel"), "The answer is not one of Limner's HTTP API."),
         (image(b""), "The answer is not one"),
         (image(media_type="text/html"), "The answer is not one"),

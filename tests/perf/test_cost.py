@@ -170,10 +170,13 @@ def test_further_photos_are_measured_against_a_single_user() -> None:
     (crowd,) = result()["crowds"]
     need = model.memory.predict(crowd["work"]).value - 500
     single = crowd | {"users": 1, "peak_mib": 600.0}
-    more = crowd | {"users": 5, "peak_mib": 600 + 2 * need}
+    many = round(1000 / need)
+    more = crowd | {"users": 1 + many, "peak_mib": 600 + many / 2 * need}
     assert model.further_share([single, more]) == pytest.approx(0.5)
-    assert model.further_share([single, more, more | {"users": 9}]) == pytest.approx(0.5)
-    assert model.further_share([single, single | {"users": 2, "peak_mib": 590.0}]) == 0
+    assert model.further_share([single, more, more | {"users": 1 + 2 * many}]) == pytest.approx(0.5)
+    assert model.further_share([single, more | {"peak_mib": 590.0}]) == 0
+    few = crowd | {"users": 1 + round(100 / need), "peak_mib": 700.0}
+    assert model.further_share([single, more, few]) == pytest.approx(0.5), "runs differ by as much"
     assert model.further_share([crowd]) == 1
 
 

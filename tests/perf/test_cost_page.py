@@ -16,6 +16,7 @@ from openvino import opset13 as ops
 
 from perf.cost import page
 from perf.cost.capacity import CostModel
+from perf.cost.estimates import memory_section
 from perf.cost.figures import write_figures
 from perf.cost.flops import TILE_SIDE, flops_of, network_flops
 from perf.cost.gpu import GPUS, SHARE, Operations, core_seconds_left
@@ -86,6 +87,17 @@ def test_page_keeps_measured_and_estimated_apart(tmp_path: Path, monkeypatch: py
     assert "a megapixel of the photo, a restored face |" in text  # beyond what was fitted
     assert "gfpgan has random weights, which are as fast as real ones: INT8 did not pass." in text
     assert "Left out, for want of time: faces: too many." in text
+
+
+@pytest.mark.parametrize("further", [0.0, 0.4, 1.0, 1.17])
+def test_worst_case_of_memory_is_the_worst(further: float) -> None:
+    """A further photo was measured to need more than the model gives it: then there is no worse case to tell."""
+    head, _, *lines = memory_section(CostModel.of(result()["series"]), result()["typical"], further).split("\n| ")[1:]
+    assert ("worst case" in head) == (further < 1)
+    for line in lines:
+        estimates = [float(cell.replace(",", "")) for cell in re.findall(r"\| ([0-9,.]+)", line)]
+        assert len(estimates) == 4 if further < 1 else 3
+        assert estimates == sorted(estimates)
 
 
 def test_plots_show_every_series(tmp_path: Path) -> None:

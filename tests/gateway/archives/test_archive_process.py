@@ -18,7 +18,7 @@ import pytest
 from gateway.archives import unpack as unpack_module
 from gateway.archives.entries import Photo
 from gateway.archives.unpack import Limits, opened
-from limner.errors import ArchiveTooLarge, CapacityError, InputError, LimnerError, UnsafeArchive
+from limner.errors import ArchiveTooLarge, InputError, LimnerError, QueueFull, UnsafeArchive
 from limner.settings import PROJECT_ROOT, Settings
 from tests.gateway.archives.conftest import Unpack
 from tests.gateway.archives.making import photo, rar_of, zip_of
@@ -246,5 +246,5 @@ async def test_a_server_that_cannot_start_it_says_so(monkeypatch: pytest.MonkeyP
         await unpack(zip_of(THREE))
     assert not isinstance(caught.value, InputError)
     monkeypatch.setattr(unpack_module, "_COMMAND", ("/nonexistent",))
-    with pytest.raises(CapacityError):
+    with pytest.raises(QueueFull):
         await unpack(zip_of(THREE))

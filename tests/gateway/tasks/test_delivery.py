@@ -23,6 +23,7 @@ from gateway.state.store import TOMBSTONE_SECONDS
 from gateway.tasks import desk as desk_module
 from gateway.tasks.delivery import CHUNK_BYTES, Delivery, in_pieces
 from gateway.tasks.desk import Running
+from gateway.tasks.photo import RESULT
 from limner.errors import Gone, NotFound, QueueFull
 from limner.settings import Settings
 from tests.gateway.conftest import OpenGateway
@@ -367,6 +368,23 @@ async def test_results_on_their_way_to_slow_clients_count_as_held(house: House, 
         pass
 
 
+async def test_a_result_on_its_way_counts_with_its_ciphertext(house: House, done: Running) -> None:
+    """The store has let go of it, but it is kept until the end, to be given back."""
+    both = len(RESULT_BYTES) + len(house.store._blobs[done.name][RESULT])
+    delivery = await image_of(house, done)
+    assert house.desk.shelf.sending == both
+    house.store.called.clear()
+    house.store.stuck["put_blob"] = asyncio.Event()
+    breaking = asyncio.create_task(Line(breaks_after=2).carry(delivery))
+    await happens(lambda: "put_blob" in house.store.called)
+    assert house.desk.shelf.sending == both, "it is not given back yet"
+    house.store.stuck.pop("put_blob").set()
+    await breaking
+    assert house.desk.shelf.sending == 0
+    await Line().carry(await image_of(house, done))
+    assert house.desk.shelf.sending == 0
+
+
 async def test_a_batch_is_fetched_once(house: House, batch: Running) -> None:
     delivery, line = await archive_of(house, batch), Line()
     with pytest.raises(Gone):
@@ -503,7 +521,8 @@ async def test_a_store_that_is_away_at_the_upload_leaves_no_place_taken(
         services = gateway.services
         assert isinstance(services.store, Store)
         services.store.away = True
-        answer = await gateway.client.post(f"/v1/{path}", files={"file": make_photo()})
+        file = make_photo() if path == "photos" else zip_with(make_photo())
+        answer = await gateway.client.post(f"/v1/{path}", files={"file": file})
         assert (answer.status_code, answer.json()["type"]) == (503, "urn:limner:problem:state-unavailable")
         assert services.queue.admitted == services.queue.active == services.batches.active == services.desk.busy == 0
 

@@ -19,7 +19,7 @@ from gateway.access.client import Client
 from gateway.access.rate_limit import RateLimiter
 from gateway.archives.entries import Entry, Photo, Skipped
 from gateway.audit import Audit
-from gateway.batches import _job
+from gateway.batches import _body
 from gateway.capacity import Capacity, PerClient
 from gateway.metrics import Metrics
 from gateway.readiness import Readiness
@@ -106,9 +106,9 @@ class Store(MemoryStore):
         await self._pass("get_blob")
         return await super().get_blob(name, part)
 
-    async def take_blob(self, name: str, part: str) -> bytes | bytearray | None:
+    async def take_blob(self, name: str, part: str, taker: str = "") -> bytes | bytearray | None:
         await self._pass("take_blob")
-        return await super().take_blob(name, part)
+        return await super().take_blob(name, part, taker)
 
     async def put_blob(self, name: str, part: str, sealed: bytearray, expires: float) -> None:
         await self._pass("put_blob")
@@ -586,7 +586,7 @@ async def test_a_batch_that_is_cancelled_while_it_is_unpacked_lets_the_request_g
     archive = bytearray(b"PK\x03\x04" + bytes(1000))
     unpacked: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     running = await house.desk.begin("batch", ANYBODY)
-    house.desk.run(running, _job(archive, house.services.settings, house.batch(), unpacked), lambda: None)
+    house.desk.run(running, _body(archive, house.services.settings, house.batch(), unpacked), lambda: None)
     await asyncio.sleep(0.02)
     assert running.work is not None
     running.work.cancel()

@@ -54,8 +54,8 @@ def test_a_photo_of_the_batch_is_looked_at(visit: OpenVisit, archive: dict[str, 
     opener = made.page.get_by_role("button", name="张三.jpg")
     opener.click()
     dialog = made.page.get_by_role("dialog", name="三年二班/张三.jpg")
-    expect(dialog.get_by_role("img", name="修复前")).to_be_visible()
-    expect(dialog.get_by_role("img", name="修复后")).to_be_visible()
+    expect(dialog.get_by_role("img", name="处理前")).to_be_visible()
+    expect(dialog.get_by_role("img", name="处理后")).to_be_visible()
     widths = dialog.get_by_role("img").evaluate_all("all => all.map((each) => each.naturalWidth)")
     assert widths == [90, 180]
     assert made.serious_faults() == []
