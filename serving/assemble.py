@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 from limner.catalog import CATALOG_FILE, Catalog
 from limner.errors import ServingError
 from limner.settings import PROJECT_ROOT
 from serving.locate import TritonInstallation
+from serving.runtime_folder import RuntimeFolder, make_folder, remove_stale
 from serving.winograd import WINOGRAD_CONFIG, can_use_winograd
 
 MODEL_REPOSITORY = PROJECT_ROOT / "model_repository"
 BACKENDS = PROJECT_ROOT / "backends"
-
-
-@dataclass(frozen=True)
-class RuntimeFolder:
-    """``root`` holds ``backends`` and ``models``; it belongs to one server process and goes with it.
-
-    ``native_backends`` is the folder of an installed server's own backends, where those serve the profile.
-    """
-
-    root: Path
-    native_backends: Path | None = None
-
-    @property
-    def backends(self) -> Path:
-        return self.native_backends or self.root / "backends"
-
-    @property
-    def models(self) -> Path:
-        return self.root / "models"
-
-    @property
-    def shared_memory_prefix(self) -> str:
-        """Start of the names of this server's segments in ``/dev/shm``; backends add their own endings."""
-        return f"limner_{self.root.name.replace('-', '_')}_"
-
-    def remove_shared_memory(self) -> None:
-        """Remove the server's segments, which a killed one leaves behind."""
-        for segment in Path("/dev/shm").glob(f"{self.shared_memory_prefix}*"):  # noqa: S108
-            segment.unlink(missing_ok=True)
-
-    def remove(self) -> None:
-        shutil.rmtree(self.root, ignore_errors=True)
 
 
 def assemble(
@@ -71,22 +36,33 @@ def assemble(
         ServingError: the catalogue cannot be read, a network has no configuration for the profile, or the folder
             cannot be written.
     """
-    _remove_stale(run_dir)
+    remove_stale(run_dir)
     native_backends = None if profile == "cpu" else installation.native_backends
-    folder = RuntimeFolder(run_dir / f"{os.getpid()}-{os.urandom(4).hex()}", native_backends)
     try:
-        folder.models.mkdir(parents=True)
+        folder = make_folder(run_dir, native_backends)
     except OSError as error:
         raise ServingError(
             f"{run_dir} cannot be written ({error.strerror}). Make room there, or set LIMNER_DATA to another folder."
         ) from None
-    if native_backends is None:
+    try:
+        _fill(folder, installation, exported, profile, winograd=winograd)
+    except BaseException:
+        folder.remove()
+        raise
+    return folder
+
+
+def _fill(
+    folder: RuntimeFolder, installation: TritonInstallation, exported: Path, profile: str, *, winograd: bool
+) -> None:
+    if folder.native_backends is None:
         folder.backends.mkdir()
         _make_python_backend(installation, folder.backends / "python")
         for backend in _subfolders(BACKENDS):
             if is_python_based(backend):
                 (folder.backends / backend.name).symlink_to(backend)
 
+    folder.models.mkdir()
     served = {entry.model for entry in _catalog(exported / CATALOG_FILE).entries if entry.available}
     for model in _subfolders(MODEL_REPOSITORY):
         if _is_network(model):
@@ -99,7 +75,6 @@ def assemble(
             _link_model(model, model, folder.models / model.name)
     if (exported / CATALOG_FILE).is_file():
         shutil.copy2(exported / CATALOG_FILE, folder.models)
-    return folder
 
 
 def _catalog(path: Path) -> Catalog:
@@ -167,15 +142,3 @@ def _replace_config(definition: Path, target: Path, profile: str, chosen: str) -
 
 def _versions(model: Path) -> list[Path]:
     return [path for path in _subfolders(model) if path.name.isdigit()]
-
-
-def _remove_stale(run_dir: Path) -> None:
-    """Remove what processes left behind that were killed before they could."""
-    if not run_dir.is_dir():
-        return
-    for folder in _subfolders(run_dir):
-        pid = folder.name.partition("-")[0]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            stale = RuntimeFolder(folder)
-            stale.remove_shared_memory()
-            stale.remove()

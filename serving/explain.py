@@ -1,7 +1,8 @@
-"""Why Triton did not start, in a sentence that says what to do, where the cause is one that is known."""
+"""What Triton's log says: how grave a line is, and why it did not start, in a sentence that says what to do."""
 
 from __future__ import annotations
 
+import logging
 import re
 from typing import Final
 
@@ -10,7 +11,7 @@ _NO_SHARED_MEMORY: Final = re.compile(r"shared memory (?:key|region|pool size).+
 
 
 def explained(log: str) -> str:
-    """The sentence, or the lines themselves where they tell of something else.
+    """The sentence for a known cause, or the lines themselves.
 
     Args:
         log: the lines of Triton's log that tell of errors.
@@ -26,3 +27,12 @@ def explained(log: str) -> str:
             "LIMNER_DATA makes them again."
         )
     return f"Triton ended while starting. It said:\n{log}"
+
+
+def level_of(line: str) -> int:
+    """Triton marks lines with their level's letter; without a GPU two errors of its metrics are to be expected."""
+    if any(word in line for word in ("NVML", "DCGM", "CUDA driver version", "CudaDriverHelper", "pinned")):
+        return logging.DEBUG
+    if line.startswith(("E", "Traceback", "error:")):
+        return logging.ERROR
+    return logging.WARNING if line.startswith(("W", "WARNING")) else logging.DEBUG

@@ -14,18 +14,18 @@ import sys
 import threading
 from collections import deque
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import psutil
 
 from limner.cancellation import lower_flags_of
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
-from limner.undumpable import SCRUBBING
-from serving.assemble import RuntimeFolder, is_python_based
-from serving.gpu_packages import library_folders
+from serving.assemble import is_python_based
+from serving.environment import environment
+from serving.explain import level_of
 from serving.locate import TritonInstallation
 from serving.preload import write_library
+from serving.runtime_folder import RuntimeFolder
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +66,7 @@ def require_free_port(host: str, port: int, variable: str) -> None:
                 way_out = f"Set {variable} to one from 1024 on."
             else:
                 way_out = f"Stop what runs there, or set {variable}."
-            raise SettingsError(f"{host}:{port} cannot be listened on ({error.strerror}). {way_out}") from None
+            raise SettingsError(f"{_joined(host, port)} cannot be listened on ({error.strerror}). {way_out}") from None
 
 
 @dataclass(frozen=True)
@@ -91,8 +91,11 @@ class Endpoint:
 
 def own_url(host: str, port: int) -> str:
     """``host:port`` at which this machine reaches what listens on ``host``, which may stand for all addresses."""
-    reached = {"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host)  # noqa: S104 - asked for, not listened on
-    return f"[{reached}]:{port}" if ":" in reached else f"{reached}:{port}"
+    return _joined({"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host), port)  # noqa: S104 - asked for, not listened on
+
+
+def _joined(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def command_line(
@@ -105,7 +108,7 @@ def command_line(
             path.name for path in folder.backends.iterdir() if path.name == "python" or is_python_based(path)
         )
         for key, value in (
-            ("shm-region-prefix-name", shared_memory_prefix(folder)),
+            ("shm-region-prefix-name", folder.shared_memory_prefix),
             ("shm-default-byte-size", 8 * _MIB),
             ("shm-growth-byte-size", 16 * _MIB),
             ("stub-timeout-seconds", 120),
@@ -114,6 +117,9 @@ def command_line(
     restricted = (
         [] if endpoint.open_apis else [f"--grpc-restricted-protocol={RESTRICTED_APIS}:limner-key={endpoint.api_key}"]
     )
+    grpc_host = metrics_host = endpoint.host
+    if ":" in endpoint.host:  # IPv6: gRPC's server appends a colon and the port, that of the metrics expects IPv4
+        grpc_host, metrics_host = f"[{endpoint.host}]", f"ipv6:{endpoint.host}"
     return [
         str(installation.server),
         f"--model-repository={folder.models}",
@@ -122,9 +128,9 @@ def command_line(
         "--model-control-mode=none",
         "--disable-auto-complete-config",
         "--allow-http=false",
-        f"--grpc-address={endpoint.host}",
+        f"--grpc-address={grpc_host}",
         f"--grpc-port={endpoint.grpc}",
-        f"--metrics-address={endpoint.host}",
+        f"--metrics-address={metrics_host}",
         f"--metrics-port={endpoint.metrics}",
         f"--allow-gpu-metrics={str(profile != 'cpu').lower()}",
         "--allow-sagemaker=false",
@@ -134,34 +140,6 @@ def command_line(
         *restricted,
         *shared_memory,
     ]
-
-
-def shared_memory_prefix(folder: RuntimeFolder) -> str:
-    """See :attr:`RuntimeFolder.shared_memory_prefix`."""
-    return folder.shared_memory_prefix
-
-
-def environment(installation: TritonInstallation, profile: str = "cpu") -> dict[str, str]:
-    """The environment of Triton and of its Python stubs.
-
-    The stub runs Python isolated: ``PYTHONPATH`` and ``PYTHONHOME`` mean nothing to it. It finds its packages as
-    ``python3`` on ``PATH`` would, so this Python's folder comes first there.
-    """
-    libraries = [str(installation.libraries)]
-    if installation.libpython is not None:
-        libraries.append(str(installation.libpython.parent))
-    if profile == "gpu" and installation.native_backends is None:
-        libraries += map(str, library_folders())
-    return {
-        **os.environ,
-        "LD_LIBRARY_PATH": os.pathsep.join([*libraries, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])]),
-        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
-        # Memory: the stubs' numpy must not start threads of its own, nor malloc an arena for each of Triton's.
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "MALLOC_ARENA_MAX": "2",
-        "GLIBC_TUNABLES": ":".join(filter(None, [os.environ.get("GLIBC_TUNABLES"), SCRUBBING])),
-    }
 
 
 class TritonProcess:
@@ -189,7 +167,12 @@ class TritonProcess:
             errors="replace",
         )
         self._reader = threading.Thread(target=self._read_log, name="triton-log", daemon=True)
-        self._reader.start()
+        try:
+            self._reader.start()
+        except RuntimeError:  # no thread can be had; nobody else would end what runs already
+            self._process.kill()
+            self._process.communicate()
+            raise
 
     @property
     def pid(self) -> int:
@@ -207,13 +190,15 @@ class TritonProcess:
         except psutil.NoSuchProcess:
             return set()
         living = {child.pid for child in children if is_living_stub(child.pid)}
-        self._stubs |= living
+        if not living <= self._stubs:
+            self._stubs |= living
+            self._folder.note_stubs(self._stubs)
         return living
 
     def explain(self, lines: int = 12) -> str:
         """The errors in the log, or its last lines where there are none."""
         kept = list(self._lines)
-        errors = [line for line in kept if _level(line) >= logging.ERROR]
+        errors = [line for line in kept if level_of(line) >= logging.ERROR]
         return "\n".join((errors or kept)[-lines:])
 
     def stop(self) -> None:
@@ -244,7 +229,7 @@ class TritonProcess:
             for raw in stream:
                 line = raw.rstrip()
                 self._lines.append(line)
-                logger.log(_level(line), "triton: %s", line)
+                logger.log(level_of(line), "triton: %s", line)
 
 
 def is_living_stub(pid: int) -> bool:
@@ -254,12 +239,3 @@ def is_living_stub(pid: int) -> bool:
         return process.status() != psutil.STATUS_ZOMBIE and process.name().startswith(_STUB_NAME[:15])
     except psutil.NoSuchProcess:
         return False
-
-
-def _level(line: str) -> int:
-    """Triton marks lines with their level's letter; without a GPU two errors of its metrics are to be expected."""
-    if any(word in line for word in ("NVML", "DCGM", "CUDA driver version", "CudaDriverHelper", "pinned")):
-        return logging.DEBUG
-    if line.startswith(("E", "Traceback", "error:")):
-        return logging.ERROR
-    return logging.WARNING if line.startswith(("W", "WARNING")) else logging.DEBUG

@@ -16,12 +16,13 @@ import tritonclient.grpc as triton
 from limner.canary import LIGHT_PARAMETERS
 from limner.errors import LimnerError, ServingError
 from limner.settings import Settings
-from serving.assemble import RuntimeFolder, assemble
+from serving.assemble import assemble
 from serving.canary import CanaryFailed, CanaryRefused, check_tensors, is_ready, send_canary
 from serving.explain import explained
 from serving.gpu_packages import check_profile
-from serving.locate import locate_triton
+from serving.locate import TritonInstallation, locate_triton
 from serving.process import Endpoint, TritonProcess, is_living_stub
+from serving.runtime_folder import RuntimeFolder
 from serving.winograd import wants_winograd
 
 logger = logging.getLogger(__name__)
@@ -59,13 +60,14 @@ class Supervisor:
         self._restarts_it = restart
         self._end_reason: str | None = None
         self.endpoint = endpoint
-        self._say = on_progress
+        self._on_progress = on_progress
         self._thread = threading.Thread(target=self._run, name="triton-supervisor", daemon=True)
         self._started = threading.Event()
         self._ended = threading.Event()
         self._stopping = threading.Event()
         self._start_error: LimnerError | None = None
         self._process: TritonProcess | None = None
+        self._folder: RuntimeFolder | None = None
         self.restarts = 0
 
     def __enter__(self) -> Supervisor:
@@ -108,42 +110,50 @@ class Supervisor:
         return self._end_reason
 
     def _run(self) -> None:
-        folder: RuntimeFolder | None = None
         try:
             if self._settings.triton_home is None:
                 check_profile(self._settings.profile)
             installation = locate_triton(self._settings.triton_home)
-            folder = assemble(
-                self._settings.run_dir,
-                installation,
-                self._settings.models_dir,
-                self._settings.profile,
-                winograd=wants_winograd(self._settings),
-            )
-
-            def launch() -> TritonProcess:
-                return TritonProcess(installation, folder, self.endpoint, self._settings.profile)
-
-            self._bring_up(launch)
+            self._bring_up(installation)
             self._started.set()
-            self._watch(launch)
-        except LimnerError as error:
-            self._start_error = error
-        except Exception as error:  # whoever waits in start() must be told, whatever it is
-            logger.exception("the supervisor failed")
-            self._start_error = ServingError(f"Triton could not be started: {error}")
+            self._watch(installation)
+        except Exception as error:  # whoever waits must be told, whatever it is
+            if not isinstance(error, LimnerError):
+                logger.exception("the supervisor failed")
+            if self._started.is_set():
+                self._end_reason = f"its supervisor failed ({error})."
+            elif isinstance(error, LimnerError):
+                self._start_error = error
+            else:
+                self._start_error = ServingError(f"Triton could not be started: {error}")
         finally:
-            if self._process is not None:
-                self._process.stop()
-                self._process = None
-            if folder is not None:
-                folder.remove()
-            self._started.set()
-            self._ended.set()
+            try:
+                if self._process is not None:
+                    self._process.stop()
+                    self._process = None
+                if self._folder is not None:
+                    self._folder.remove()
+            finally:
+                self._started.set()
+                self._ended.set()
 
-    def _bring_up(self, launch: Callable[[], TritonProcess]) -> None:
+    def _launch(self, installation: TritonInstallation) -> TritonProcess:
+        settings = self._settings
+        if self._folder is None or not self._folder.models.is_dir():  # somebody tidied up since the last start
+            if self._folder is not None:
+                self._folder.remove()
+            self._folder = assemble(
+                settings.run_dir,
+                installation,
+                settings.models_dir,
+                settings.profile,
+                winograd=wants_winograd(settings),
+            )
+        return TritonProcess(installation, self._folder, self.endpoint, settings.profile)
+
+    def _bring_up(self, installation: TritonInstallation) -> None:
         """Launch and wait until the server can be trusted."""
-        self._process = process = launch()
+        self._process = process = self._launch(installation)
         timeout = START_TIMEOUT if self._settings.profile == "cpu" else GPU_START_TIMEOUT
         deadline = time.monotonic() + timeout
         with triton.InferenceServerClient(self.endpoint.url) as client:
@@ -160,35 +170,49 @@ class Supervisor:
             except CanaryFailed as error:
                 raise ServingError(f"{error.message}\nTriton said:\n{process.explain()}") from error
 
-    def _watch(self, launch: Callable[[], TritonProcess]) -> None:
+    def _watch(self, installation: TritonInstallation) -> None:
         failures = 0
         while not self._stopping.is_set():
-            reason = self._watch_one_run()
+            try:
+                reason = self._watch_one_run()
+            except Exception as error:  # too many open files, an answer of another form: nobody knows how it is
+                logger.exception("Triton cannot be watched")
+                reason = f"it cannot be watched ({type(error).__name__}: {error})."
             if reason is None:
                 return
             if not self._restarts_it:
                 self._end_reason = reason
                 return
             self._say(f"Triton is restarted: {reason}")
-            failures = 0 if self._restart(launch) else min(failures + 1, len(_BACKOFF_SECONDS) - 1)
+            failures = 0 if self._restart(installation) else min(failures + 1, len(_BACKOFF_SECONDS) - 1)
             self._stopping.wait(_BACKOFF_SECONDS[failures])
 
-    def _restart(self, launch: Callable[[], TritonProcess]) -> bool:
+    def _restart(self, installation: TritonInstallation) -> bool:
         """Whether the new server came up; where it did not, the next round tries again."""
-        if self._process is not None:
-            self._process.kill()  # a server with a dead stub waits in vain for it when asked to stop
-            self._process = None
+        self._kill()  # a server with a dead stub waits in vain for it when asked to stop
         self.restarts += 1
         try:
-            self._bring_up(launch)
-        except ServingError as error:
-            logger.error("Triton could not be restarted: %s", error.message)
-            if self._process is not None:
-                self._process.kill()  # it may run, and lack a process that only a heavy photo would miss
-                self._process = None
+            self._bring_up(installation)
+        except Exception as error:  # no memory, disk or thread may be had just now: that passes
+            logger.error("Triton could not be restarted: %s", error, exc_info=not isinstance(error, LimnerError))
+            self._kill()  # it may run, and lack a process that only a heavy photo would miss
             return False
         self._say("Triton is back.")
         return True
+
+    def _kill(self) -> None:
+        process, self._process = self._process, None
+        try:
+            if process is not None:
+                process.kill()
+        except Exception:
+            logger.exception("what Triton left behind could not be removed")
+
+    def _say(self, line: str) -> None:
+        try:
+            self._on_progress(line)
+        except Exception:  # nobody reads standard output any more
+            logger.warning("%s", line)
 
     def _watch_one_run(self) -> str | None:
         """Block until something is wrong and say what; None when asked to stop."""

@@ -15,9 +15,10 @@ from limner import gpu
 from limner.errors import ServingError
 from limner.settings import PROJECT_ROOT, Settings
 from serving import gpu_packages
+from serving.environment import environment
 from serving.gpu_packages import check_profile, library_folders
 from serving.locate import locate_triton
-from serving.process import Endpoint, environment
+from serving.process import Endpoint
 from serving.supervisor import Supervisor
 
 LIBRARIES = (

@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 
 from limner.errors import ServingError
-from serving.assemble import RuntimeFolder, assemble
+from serving.assemble import assemble
+from serving.environment import environment
 from serving.locate import TritonInstallation, locate_triton
-from serving.process import Endpoint, command_line, environment
+from serving.process import Endpoint, command_line
+from serving.runtime_folder import RuntimeFolder
 from tests.serving.native_triton import lay_out
 
 
@@ -52,6 +54,18 @@ def test_on_a_gpu_it_runs_its_own(installed: TritonInstallation, tmp_path: Path,
     assert all(word.startswith("--backend-config=python,") for word in told), "settings of Python's backend only"
     folder.remove()
     assert (home / "backends" / "python").is_dir(), "what is installed stays"
+
+
+@pytest.mark.parametrize(
+    ("host", "grpc", "metrics"),
+    [("127.0.0.1", "127.0.0.1", "127.0.0.1"), ("::", "[::]", "ipv6:::"), ("::1", "[::1]", "ipv6:::1")],
+)
+def test_addresses_are_in_each_servers_own_form(
+    installed: TritonInstallation, tmp_path: Path, host: str, grpc: str, metrics: str
+) -> None:
+    folder = laid_out(installed, tmp_path, "cpu")
+    command = command_line(installed, folder, Endpoint(1, 2, host=host), "cpu")
+    assert {f"--grpc-address={grpc}", f"--metrics-address={metrics}"} <= set(command)
 
 
 def test_its_libraries_come_first(

@@ -21,7 +21,8 @@ from serving import assemble as assembly
 from serving import process as process_module
 from serving.canary import CanaryFailed, send_canary
 from serving.locate import TritonInstallation
-from serving.process import Endpoint, free_port, require_free_port, shared_memory_prefix
+from serving.process import Endpoint, free_port, require_free_port
+from serving.runtime_folder import RuntimeFolder
 from serving.supervisor import Supervisor
 
 RECOVERY_SECONDS = 60
@@ -114,7 +115,7 @@ def test_stop_leaves_no_process_file_or_shared_memory(tmp_path: Path) -> None:
     assert process is not None
     pids = {process.pid, *process.stub_pids()}
     (folder,) = Settings(data=tmp_path).run_dir.iterdir()
-    prefix = shared_memory_prefix(assembly.RuntimeFolder(folder))
+    prefix = RuntimeFolder(folder).shared_memory_prefix
     assert list(Path("/dev/shm").glob(f"{prefix}*"))
     supervisor.stop()
     assert not any(psutil.pid_exists(pid) for pid in pids)

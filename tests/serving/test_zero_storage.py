@@ -22,9 +22,9 @@ from PIL import Image
 from ensemble.photo import UInt8
 from limner.settings import PROJECT_ROOT, Settings
 from limner.undumpable import SCRUBBING
-from serving.assemble import RuntimeFolder
 from serving.preload import write_library
-from serving.process import Endpoint, free_port, shared_memory_prefix
+from serving.process import Endpoint, free_port
+from serving.runtime_folder import RuntimeFolder
 from serving.supervisor import Supervisor
 from tests.conftest import enhancing
 from tests.memory_search import search, windows
@@ -259,7 +259,7 @@ def test_shared_memory_of_a_dead_server_is_removed_at_the_next_start(tmp_path: P
     dead.wait()
     folder = settings.run_dir / f"{dead.pid}-0a1b2c3d"
     folder.mkdir(parents=True)
-    left = Path(f"/dev/shm/{shared_memory_prefix(RuntimeFolder(folder))}region")
+    left = Path(f"/dev/shm/{RuntimeFolder(folder).shared_memory_prefix}region")
     left.touch()
     with Supervisor(settings, Endpoint(free_port(), free_port())):
         assert not left.exists()
