@@ -14,7 +14,7 @@ from PIL import Image
 from playwright.sync_api import expect
 
 from tests.gateway.web.conftest import OpenVisit
-from tests.gateway.web.visit import Visit
+from tests.gateway.web.visit import Visit, refuse_options
 
 
 def saved(visit: Visit, folder: Path) -> tuple[str, dict[str, bytes]]:
@@ -111,6 +111,29 @@ def test_an_archive_without_photos_is_refused(visit: OpenVisit) -> None:
     expect(made.button("Choose a photo")).to_be_visible()
 
 
+def test_an_archive_is_tried_again_with_other_options(
+    visit: OpenVisit, archive: dict[str, Any], tmp_path: Path
+) -> None:
+    """And once it is saved, it may go."""
+    made = visit()
+    made.expected.append("status of 422")
+    made.page.route("**/v1/batches", refuse_options, times=1)
+    made.choose(archive)
+    expect(made.alert()).to_contain_text("Set them back to the defaults")
+    made.page.get_by_text("Options", exact=True).click()
+    made.page.get_by_label("Size of the result").select_option("1")
+    assert made.serious_faults() == []
+    made.button("Try again").click()
+    made.batch_done()
+    made.button("Another file").click()
+    expect(made.button("Not saved: discard it")).to_be_visible()
+    _, files = saved(made, tmp_path)
+    with Image.open(io.BytesIO(files["plain.jpg"])) as picture:
+        assert picture.size == (90, 100)
+    made.button("Another file").click()
+    expect(made.button("Choose a photo")).to_be_visible()
+
+
 def test_a_batch_is_cancelled(visit: OpenVisit, archive: dict[str, Any]) -> None:
     made = visit(options={"background": "realesrgan", "enhancement_level": 4})
     made.choose(archive)
@@ -134,5 +157,5 @@ def test_long_names_and_what_a_mac_adds(visit: OpenVisit, jpeg: bytes) -> None:
     made.batch_done()
     expect(made.page.get_by_role("listitem").filter(has_text="__MACOSX")).to_contain_text("macOS 自身的附属文件")
     assert made.fits()
-    made.button("换一个文件").click()
+    made.discard("换一个文件")
     expect(made.page.get_by_role("heading", level=1)).to_be_focused()

@@ -13,7 +13,7 @@ from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenVisit
 from tests.gateway.web.flaky_proxy import FlakyProxy
 from tests.gateway.web.test_page_compare import enhanced
-from tests.gateway.web.visit import Visit
+from tests.gateway.web.visit import Visit, refuse_options
 
 CHOSEN: dict[str, Any] = {
     "enhancement_level": 3,
@@ -58,6 +58,18 @@ def test_every_option_is_sent_and_remembered(visit: OpenVisit, gateway: Replica,
     with made.page.expect_download() as download:
         made.button("Save").click()
     assert download.value.suggested_filename.endswith(".webp")
+
+
+def test_trying_again_takes_the_options_as_they_are_now(visit: OpenVisit, photo: dict[str, Any]) -> None:
+    made = visit()
+    made.expected.append("status of 422")
+    made.page.route("**/v1/photos", refuse_options, times=1)
+    made.choose(photo)
+    expect(made.alert()).to_contain_text("Set them back to the defaults")
+    made.page.get_by_text("Other options").click()
+    made.page.get_by_label("Size of the result").select_option("4")
+    made.button("Try again").click()
+    expect(made.page.get_by_text("90×100 → 720×800 pixels")).to_be_visible(timeout=60_000)
 
 
 def test_the_defaults_come_back(visit: OpenVisit) -> None:

@@ -14,7 +14,7 @@ from playwright.sync_api import Response, expect
 
 from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenVisit
-from tests.gateway.web.visit import QUICK, Visit
+from tests.gateway.web.visit import QUICK, Visit, refuse_options
 
 GIVE = """([kind, name, type, content]) => {
   const bytes = Uint8Array.from(atob(content), (each) => each.charCodeAt(0));
@@ -209,3 +209,31 @@ def test_the_same_photo_again_with_other_options(visit: OpenVisit, photo: dict[s
     made.button("Enhance again").click()
     expect(made.page.get_by_text("90×100 → 720×800 pixels")).to_be_visible(timeout=60_000)
     assert made.uploads() == [("POST", "/v1/photos")] * 2
+
+
+def test_the_only_copy_is_not_dropped_unasked(visit: OpenVisit, photo: dict[str, Any]) -> None:
+    made = visit()
+    made.expected.append("status of 422")
+    made.choose(photo)
+    made.done()
+    asking = made.button("Not saved: discard it")
+    made.button("Another photo").dblclick()
+    expect(asking).to_be_focused()
+    expect(made.button("Save")).to_be_visible()
+    with made.page.expect_download():
+        made.button("Save").click()
+    expect(made.button("Another photo")).to_be_visible()  # which is no question any more
+
+    made.page.get_by_text("Other options").click()
+    made.button("Enhance again").click()
+    expect(made.page.get_by_role("progressbar")).to_be_visible()
+    made.done()
+    made.page.route("**/v1/photos", refuse_options, times=1)
+    made.page.get_by_text("Other options").click()
+    made.button("Enhance again").click()
+    expect(made.alert()).to_be_visible()
+    made.button("Another photo").press("Enter")  # the last result is unsaved
+    expect(asking).to_be_focused()
+    assert made.serious_faults() == []
+    made.page.keyboard.press("Enter")
+    expect(made.button("Choose a photo")).to_be_visible()

@@ -13,9 +13,11 @@ from ensemble.photo import PhotoInfo
 from gateway.archives import members
 from gateway.web.build import WEB
 from limner.errors import LimnerError
+from limner.settings import PROJECT_ROOT
 from tests.gateway.test_openapi_document import sent_errors
 
 WORDS = WEB / "src" / "i18n"
+NGINX = PROJECT_ROOT / "deploy" / "nginx" / "limner" / "problems.conf"
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -24,6 +26,9 @@ def test_every_problem_has_a_sentence(language: str) -> None:
     known = set(re.findall(r'^  "?([a-z][a-z-]*)"?:', text, re.MULTILINE))
     kinds: dict[str, type[LimnerError]] = sent_errors()
     assert set(kinds) <= known
+    nginx = set(re.findall(r"urn:limner:problem:([a-z-]+)", NGINX.read_text("utf-8")))
+    assert "server-unreachable" in nginx
+    assert nginx <= known
 
 
 def test_the_page_knows_why_files_are_passed_over() -> None:

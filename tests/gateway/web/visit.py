@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request, expect
+from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
 
 from limner.settings import PROJECT_ROOT
 
@@ -78,6 +78,11 @@ class Visit:
     def batch_done(self) -> None:
         expect(self.button("Save the archive", "保存压缩包")).to_be_visible(timeout=DONE_MILLISECONDS)
 
+    def discard(self, *names: str) -> None:
+        """Leave an unsaved result by this button, which asks first."""
+        self.button(*names).click()
+        self.button("Not saved: discard it", "尚未保存，仍要放弃").click()
+
     def alert(self) -> Locator:
         return self.page.get_by_role("alert")
 
@@ -115,3 +120,16 @@ def remember(context: BrowserContext, options: dict[str, Any]) -> None:
         f"if (location.protocol !== 'about:' && localStorage.getItem('limner.options') === null)"
         f" localStorage.setItem('limner.options', {text})"
     )
+
+
+def refuse_options(route: Route) -> None:
+    """Answer an upload as a server does that takes one of its options no more."""
+    problem = {
+        "type": "urn:limner:problem:invalid-option",
+        "title": "Invalid option",
+        "status": 422,
+        "detail": "No.",
+        "instance": "urn:limner:request:1",
+        "request_id": "1",
+    }
+    route.fulfill(status=422, content_type="application/problem+json", body=json.dumps(problem))

@@ -27,6 +27,14 @@ export function isAbort(thrown: unknown): boolean {
   return thrown instanceof DOMException && thrown.name === "AbortError";
 }
 
+/** Asking again may help against these, and against whatever comes with a time to wait, such as each 429 and 503. */
+const PASSING = new Set(["network", "unexpected-answer"]);
+
+/** Whether it says nothing of the task that was asked for, so that asking again may help. */
+export function isPassing(thrown: unknown): boolean {
+  return thrown instanceof Failure && (PASSING.has(thrown.kind) || thrown.retryAfter !== null);
+}
+
 /** What the generated client says of a call that did not succeed. */
 export function failureOf(error: unknown, response: Response | undefined): Failure {
   if (response === undefined) {

@@ -1,5 +1,6 @@
-import { Failure, isAbort } from "./failure";
-import { type EventOptions, PASSING, pause, type TaskState, watch } from "./watch";
+import { Failure, isAbort, isPassing } from "./failure";
+import { withTimeLimit } from "./patience";
+import { type EventOptions, pause, type TaskState, watch } from "./watch";
 
 /** What a task says of itself, and its result. */
 export interface ResultState extends TaskState {
@@ -63,7 +64,7 @@ export async function runTask<State extends ResultState>(
   tell({});
   const state = await watch<State>({
     events: (options) => calls.events(id, options),
-    status: (stop) => calls.status(id, stop),
+    status: (stop) => calls.status(id, withTimeLimit(stop)),
     onState: (next) => tell({ state: next }),
     onConnected: (connected) => connected !== working.connected && tell({ connected }),
     signal,
@@ -106,14 +107,14 @@ async function stillThere<State extends ResultState>(
   failure: Failure,
 ): Promise<boolean> {
   if (failure.kind !== "gone") {
-    return PASSING.has(failure.kind) || failure.retryAfter !== null;
+    return isPassing(failure);
   }
   try {
-    return (await calls.status(id, signal)).status === "completed";
+    return (await calls.status(id, withTimeLimit(signal))).status === "completed";
   } catch (thrown) {
     if (isAbort(thrown)) {
       throw thrown;
     }
-    return thrown instanceof Failure && PASSING.has(thrown.kind);
+    return isPassing(thrown);
   }
 }

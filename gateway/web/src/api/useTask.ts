@@ -1,12 +1,6 @@
-import { useCallback, useEffect, useMemo, useRef, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 import { asFailure, isAbort } from "./failure";
 import { type ResultState, runTask, type TaskCalls, type TaskPhase } from "./task";
-
-export interface RunningTask<State extends ResultState> {
-  phase: TaskPhase<State>;
-  /** Begin again from the start. */
-  again: () => void;
-}
 
 const BEGIN = { name: "sending", sent: 0 } as const;
 
@@ -15,11 +9,10 @@ const BEGIN = { name: "sending", sent: 0 } as const;
  * has what is left of it wiped.
  *
  * @param calls a new object begins a new task.
+ * @returns how far it is.
  */
-export function useTask<State extends ResultState>(calls: TaskCalls<State>): RunningTask<State> {
-  const [attempt, setAttempt] = useState(0);
+export function useTask<State extends ResultState>(calls: TaskCalls<State>): TaskPhase<State> {
   const [phase, setPhase] = useState<TaskPhase<State>>(BEGIN);
-  // biome-ignore lint/correctness/useExhaustiveDependencies: each attempt is a task of its own
   useEffect(() => {
     const leaving = new AbortController();
     let remove: (() => void) | null = null;
@@ -64,9 +57,8 @@ export function useTask<State extends ResultState>(calls: TaskCalls<State>): Run
       removeEventListener("pagehide", pagehide);
       leave();
     };
-  }, [calls, attempt]);
-  const again = useCallback(() => setAttempt((last) => last + 1), []);
-  return useMemo(() => ({ phase, again }), [phase, again]);
+  }, [calls]);
+  return phase;
 }
 
 /** Have the browser ask before the page is left, while `wanted`. */

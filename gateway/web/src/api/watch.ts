@@ -1,4 +1,5 @@
-import { Failure, isAbort } from "./failure";
+import { isAbort, isPassing } from "./failure";
+import { SILENCE_MILLISECONDS } from "./patience";
 
 /** What both kinds of tasks say of themselves. */
 export interface TaskState {
@@ -20,7 +21,7 @@ export interface EventOptions {
 export interface Watched<State extends TaskState> {
   /** Opens the events of the task: a call of the generated client. */
   events: (options: EventOptions) => Promise<{ stream: AsyncIterable<unknown> }>;
-  /** Asks for the state once. */
+  /** Asks for the state once, and not for ever. */
   status: (signal: AbortSignal) => Promise<State>;
   onState: (state: State) => void;
   /** False while the connection is lost, true once it is back. */
@@ -28,21 +29,10 @@ export interface Watched<State extends TaskState> {
   signal: AbortSignal;
 }
 
-/** The server sends at least a comment every 15 seconds; a stream that is silent for longer is dead. */
-const SILENCE_MILLISECONDS = 40_000;
 const FIRST_WAIT_MILLISECONDS = 500;
 const LONGEST_WAIT_MILLISECONDS = 8_000;
 
 const FINISHED = new Set<TaskState["status"]>(["completed", "failed", "cleaned"]);
-
-/** Answers after which asking again may help. */
-export const PASSING = new Set([
-  "network",
-  "unexpected-answer",
-  "state-unavailable",
-  "temporary-reduced-capacity",
-  "shutting-down",
-]);
 
 /**
  * Follow a task to its end. Where the connection breaks, the state is read and the events are opened again, for as
@@ -117,7 +107,7 @@ async function readAgain<State extends TaskState>(task: Watched<State>): Promise
   try {
     return await task.status(task.signal);
   } catch (thrown) {
-    if (thrown instanceof Failure && PASSING.has(thrown.kind)) {
+    if (isPassing(thrown)) {
       return null;
     }
     throw thrown;

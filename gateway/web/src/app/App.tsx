@@ -3,7 +3,7 @@ import { useTranslation } from "react-i18next";
 import { BASE_URL } from "../api/client";
 import { readLimits } from "../api/limits";
 import type { FileKind } from "../files/check";
-import { OptionsPanel } from "../options/OptionsPanel";
+import { OptionsBox } from "../options/OptionsBox";
 import { useOptions } from "../options/options";
 import { PhotoView } from "../photo/PhotoView";
 import { Icon } from "../ui/Icon";
@@ -75,14 +75,7 @@ export function App() {
               <DropZone limits={limits} onFile={begin} />
               <Example />
             </div>
-            <details className="card options-box">
-              <summary>
-                <Icon name="sliders" />
-                {t("options.title")}
-                <Icon name="chevron" />
-              </summary>
-              <OptionsPanel options={options} onChange={setOptions} models={models} />
-            </details>
+            <OptionsBox title={t("options.title")} options={options} onOptions={setOptions} models={models} />
           </>
         )}
         {!locked && work?.kind === "photo" && (
@@ -97,7 +90,15 @@ export function App() {
         )}
         {!locked && work?.kind === "archive" && (
           <Suspense fallback={null}>
-            <BatchView key={work.number} file={work.file} options={options} limits={limits} onLeave={leave} />
+            <BatchView
+              key={work.number}
+              file={work.file}
+              options={options}
+              onOptions={setOptions}
+              models={models}
+              limits={limits}
+              onLeave={leave}
+            />
           </Suspense>
         )}
       </main>

@@ -6,6 +6,7 @@ import type { Limits } from "../api/limits";
 import { FailureNotice } from "../ui/FailureNotice";
 import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
+import { LeaveButton } from "../ui/LeaveButton";
 import { Notice } from "../ui/Notice";
 import { saveBlob } from "../ui/saveBlob";
 import { type Contents, tally, withStatus } from "./contents";
@@ -24,6 +25,7 @@ interface BatchDoneProps {
   /** The sent archive's. */
   name: string;
   limits: Limits;
+  saved: boolean;
   onSaved: () => void;
   onLeave: () => void;
   children: ReactNode;
@@ -49,10 +51,9 @@ export function BatchDone({ state, archive, contents, originals, name, limits, .
           <Icon name="download" />
           {t("batch.save")}
         </button>
-        <button type="button" className="button" onClick={told.onLeave}>
-          <Icon name="trash" />
+        <LeaveButton unsaved={!told.saved} icon="trash" onLeave={told.onLeave}>
           {t("batch.another")}
-        </button>
+        </LeaveButton>
       </div>
       <Notice tone="good">{t("batch.deleted")}</Notice>
       {state.error_type !== null && (

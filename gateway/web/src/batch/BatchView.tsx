@@ -1,8 +1,9 @@
 import { useEffect, useMemo, useState } from "react";
 import { useTranslation } from "react-i18next";
-import type { BatchResult } from "../api/generated";
+import type { BatchResult, ModelList } from "../api/generated";
 import type { Limits } from "../api/limits";
 import { useLeaveGuard, useTask } from "../api/useTask";
+import { OptionsBox } from "../options/OptionsBox";
 import type { Options } from "../options/options";
 import { FailureNotice } from "../ui/FailureNotice";
 import { FocusedHeading } from "../ui/FocusedHeading";
@@ -11,23 +12,25 @@ import { BatchDone } from "./BatchDone";
 import { BatchWorking } from "./BatchWorking";
 import { batchCalls } from "./calls";
 import { type Contents, readContents } from "./contents";
-import { useZipPhotos } from "./useZipFiles";
+import { useZipPhotos } from "./useZipPhotos";
 
 interface BatchViewProps {
   file: File;
   options: Options;
+  onOptions: (options: Options) => void;
+  models: ModelList | null;
   limits: Limits;
   onLeave: () => void;
 }
 
 /** An archive of photos, from sending it to saving the enhanced ones. */
-export function BatchView({ file, options, limits, onLeave }: BatchViewProps) {
+export function BatchView({ file, options, onOptions, models, limits, onLeave }: BatchViewProps) {
   const { t } = useTranslation();
-  // What is chosen afterwards counts for the next archive.
-  const [used] = useState(options);
+  // What is chosen afterwards counts for the next try; another object begins it.
+  const [used, setUsed] = useState(options);
   const [saved, setSaved] = useState(false);
   const calls = useMemo(() => batchCalls(file, used), [file, used]);
-  const { phase, again } = useTask<BatchResult>(calls);
+  const phase = useTask<BatchResult>(calls);
   const photos = useZipPhotos(file);
   const contents = useContents(phase.name === "done" ? phase.result.blob : null);
   const busy = phase.name === "sending" || phase.name === "working" || phase.name === "fetching";
@@ -38,7 +41,7 @@ export function BatchView({ file, options, limits, onLeave }: BatchViewProps) {
         <FocusedHeading>{t("batch.failed")}</FocusedHeading>
         <FailureNotice failure={phase.failure}>
           <div className="buttons">
-            <button type="button" className="button primary" onClick={again}>
+            <button type="button" className="button primary" onClick={() => setUsed({ ...options })}>
               {t("batch.try_again")}
             </button>
             <button type="button" className="button" onClick={onLeave}>
@@ -46,6 +49,7 @@ export function BatchView({ file, options, limits, onLeave }: BatchViewProps) {
             </button>
           </div>
         </FailureNotice>
+        <OptionsBox title={t("options.title")} options={options} onOptions={onOptions} models={models} />
       </section>
     );
   }
@@ -60,6 +64,7 @@ export function BatchView({ file, options, limits, onLeave }: BatchViewProps) {
       originals={photos}
       name={file.name}
       limits={limits}
+      saved={saved}
       onSaved={() => setSaved(true)}
       onLeave={onLeave}
     >

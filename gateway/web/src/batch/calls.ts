@@ -1,5 +1,6 @@
 import { settle } from "../api/client";
 import { type BatchResult, batchArchive, batchEvents, batchStatus, deleteBatch, submitBatch } from "../api/generated";
+import { fetchUnlessSilent } from "../api/patience";
 import type { TaskCalls } from "../api/task";
 import { fetchWithProgress } from "../api/upload";
 import { changedOptions, type Options } from "../options/options";
@@ -16,7 +17,9 @@ export function batchCalls(file: File, options: Options): TaskCalls<BatchResult>
     events: (id, told) => batchEvents({ ...of(id), ...told }),
     status: async (id, signal) => (await settle(batchStatus({ ...of(id), signal }))).data,
     fetch: async (id, signal) => {
-      const { data, response } = await settle(batchArchive({ ...of(id), signal, parseAs: "blob" }));
+      const { data, response } = await settle(
+        batchArchive({ ...of(id), signal, parseAs: "blob", fetch: fetchUnlessSilent }),
+      );
       return { blob: data, disposition: response.headers.get("content-disposition") };
     },
     remove: (id) => settle(deleteBatch({ ...of(id), keepalive: true })),

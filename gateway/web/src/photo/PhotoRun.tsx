@@ -6,6 +6,7 @@ import { useLeaveGuard, useTask } from "../api/useTask";
 import type { Options } from "../options/options";
 import { FailureNotice } from "../ui/FailureNotice";
 import { FocusedHeading } from "../ui/FocusedHeading";
+import { LeaveButton } from "../ui/LeaveButton";
 import { photoCalls } from "./calls";
 import { Working } from "./Working";
 
@@ -19,17 +20,21 @@ interface PhotoRunProps {
   options: Options;
   /** To choose others, where it failed. */
   otherOptions: ReactNode;
+  /** Whether a last result would be lost. */
+  unsaved: boolean;
   onDone: (done: Done) => void;
+  /** Begins anew, with the options as they are then. */
+  onAgain: () => void;
   /** Goes back to the last result; null where there is none. */
   onBack: (() => void) | null;
   onLeave: () => void;
 }
 
 /** A photo while it is enhanced. Whoever takes this away, cancels the work. */
-export function PhotoRun({ file, photo, options, otherOptions, onDone, onBack, onLeave }: PhotoRunProps) {
+export function PhotoRun({ file, photo, options, otherOptions, unsaved, onDone, onBack, ...told }: PhotoRunProps) {
   const { t } = useTranslation();
   const calls = useMemo(() => photoCalls(file, options), [file, options]);
-  const { phase, again } = useTask<EnhancementResult>(calls);
+  const phase = useTask<EnhancementResult>(calls);
   useLeaveGuard(phase.name !== "failed");
   const tell = useRef(onDone);
   tell.current = onDone;
@@ -42,14 +47,14 @@ export function PhotoRun({ file, photo, options, otherOptions, onDone, onBack, o
     return null;
   }
   if (phase.name !== "failed") {
-    return <Working phase={phase} photo={photo} onCancel={onBack ?? onLeave} />;
+    return <Working phase={phase} photo={photo} onCancel={onBack ?? told.onLeave} />;
   }
   return (
     <section className="stack" aria-label={t("photo.failed")}>
       <FocusedHeading>{t("photo.failed")}</FocusedHeading>
       <FailureNotice failure={phase.failure}>
         <div className="buttons">
-          <button type="button" className="button primary" onClick={again}>
+          <button type="button" className="button primary" onClick={told.onAgain}>
             {t("photo.try_again")}
           </button>
           {onBack !== null && (
@@ -57,9 +62,9 @@ export function PhotoRun({ file, photo, options, otherOptions, onDone, onBack, o
               {t("photo.back")}
             </button>
           )}
-          <button type="button" className="button" onClick={onLeave}>
+          <LeaveButton unsaved={unsaved} onLeave={told.onLeave}>
             {t("photo.another")}
-          </button>
+          </LeaveButton>
         </div>
       </FailureNotice>
       {otherOptions}

@@ -2,7 +2,7 @@ import { useState } from "react";
 import { useTranslation } from "react-i18next";
 import type { ModelList } from "../api/generated";
 import { useLeaveGuard } from "../api/useTask";
-import { OptionsPanel } from "../options/OptionsPanel";
+import { OptionsBox } from "../options/OptionsBox";
 import type { Options } from "../options/options";
 import { Icon } from "../ui/Icon";
 import { useObjectUrl } from "../ui/useObjectUrl";
@@ -26,23 +26,18 @@ export function PhotoView({ file, options, onOptions, models, onLeave }: PhotoVi
   // Kept while it is enhanced again: there is no other copy.
   const [done, setDone] = useState<Done | null>(null);
   const [saved, setSaved] = useState<Done | null>(null);
-  useLeaveGuard(done !== null && done !== saved);
+  const unsaved = done !== null && done !== saved;
+  useLeaveGuard(unsaved);
   const enhanceAgain = () => setRunning({ ...options });
   const otherOptions = (
-    <details className="card options-box">
-      <summary>
-        <Icon name="sliders" />
-        {t("photo.other_options")}
-        <Icon name="chevron" />
-      </summary>
-      <OptionsPanel options={options} onChange={onOptions} models={models} />
+    <OptionsBox title={t("photo.other_options")} options={options} onOptions={onOptions} models={models}>
       <div className="buttons options-run">
         <button type="button" className="button primary" onClick={enhanceAgain}>
           <Icon name="refresh" />
           {t("photo.enhance_again")}
         </button>
       </div>
-    </details>
+    </OptionsBox>
   );
   if (running !== null) {
     return (
@@ -51,6 +46,8 @@ export function PhotoView({ file, options, onOptions, models, onLeave }: PhotoVi
         photo={photo}
         options={running}
         otherOptions={otherOptions}
+        unsaved={unsaved}
+        onAgain={enhanceAgain}
         onDone={(next) => {
           setDone(next);
           setRunning(null);
@@ -61,7 +58,7 @@ export function PhotoView({ file, options, onOptions, models, onLeave }: PhotoVi
     );
   }
   return done === null ? null : (
-    <Result {...done} photo={photo} saved={done === saved} onSaved={() => setSaved(done)} onLeave={onLeave}>
+    <Result {...done} photo={photo} saved={!unsaved} onSaved={() => setSaved(done)} onLeave={onLeave}>
       {otherOptions}
     </Result>
   );

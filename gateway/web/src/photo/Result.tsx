@@ -4,6 +4,7 @@ import type { EnhancementResult } from "../api/generated";
 import type { FetchedResult } from "../api/task";
 import { FocusedHeading } from "../ui/FocusedHeading";
 import { Icon } from "../ui/Icon";
+import { LeaveButton } from "../ui/LeaveButton";
 import { proposedName, saveBlob } from "../ui/saveBlob";
 import { useObjectUrl } from "../ui/useObjectUrl";
 import { Comparison } from "./Comparison";
@@ -41,10 +42,9 @@ export function Result({ state, result, photo, saved, onSaved, onLeave, children
             <Icon name="download" />
             {t("photo.save")}
           </button>
-          <button type="button" className="button" onClick={onLeave}>
-            <Icon name="photo" />
+          <LeaveButton unsaved={!saved} icon="photo" onLeave={onLeave}>
             {t("photo.another")}
-          </button>
+          </LeaveButton>
         </div>
         <p className="privacy fine" role="status">
           <Icon name={saved ? "check" : "shield"} />

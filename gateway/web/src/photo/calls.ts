@@ -7,6 +7,7 @@ import {
   photoStatus,
   submitPhoto,
 } from "../api/generated";
+import { fetchUnlessSilent } from "../api/patience";
 import type { TaskCalls } from "../api/task";
 import { fetchWithProgress } from "../api/upload";
 import { changedOptions, type Options } from "../options/options";
@@ -24,7 +25,9 @@ export function photoCalls(file: File, options: Options): TaskCalls<EnhancementR
     events: (id, options) => photoEvents({ ...of(id), ...options, onSseEvent: withPlace(options.onSseEvent) }),
     status: async (id, signal) => (await settle(photoStatus({ ...of(id), signal }))).data,
     fetch: async (id, signal) => {
-      const { data, response } = await settle(photoImage({ ...of(id), signal, parseAs: "blob" }));
+      const { data, response } = await settle(
+        photoImage({ ...of(id), signal, parseAs: "blob", fetch: fetchUnlessSilent }),
+      );
       return { blob: data, disposition: response.headers.get("content-disposition") };
     },
     remove: (id) => settle(deletePhoto({ ...of(id), keepalive: true })),

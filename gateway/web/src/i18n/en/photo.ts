@@ -41,6 +41,7 @@ export const photo = {
   saved: "Saved. Photo and result are deleted from the server.",
   deleted: "Photo and result are deleted from the server. The only copy is in this page: save it before you close it.",
   another: "Another photo",
+  discard: "Not saved: discard it",
   other_options: "Other options",
   enhance_again: "Enhance again",
   // What it is worth

@@ -32,6 +32,7 @@ export const problem = {
   "inference-timeout":
     "The work took longer than this server allows. Try a smaller size or a quicker background under Options.",
   "unreadable-file": "This file cannot be read any more: it was moved or changed since you chose it. Choose it again.",
+  "server-unreachable": "The server does not answer at the moment. Try again shortly.",
   network: "The server does not answer. Look whether you are connected, then try again.",
   "unexpected-answer": "Something between this page and the server has answered in its place. Try again in a moment.",
   retry_after_one: "Try again in {{count}} second.",

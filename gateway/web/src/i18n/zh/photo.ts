@@ -40,6 +40,7 @@ export const photo: Shape<typeof english> = {
   saved: "已保存。照片和结果均已从服务器删除。",
   deleted: "照片和结果均已从服务器删除。现在只有本页面留有结果，关闭前请先保存。",
   another: "换一张照片",
+  discard: "尚未保存，仍要放弃",
   other_options: "其他选项",
   enhance_again: "重新处理",
   verdict: {

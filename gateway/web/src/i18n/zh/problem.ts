@@ -33,6 +33,7 @@ export const problem: Shape<typeof english> = {
   "inference-unavailable": "模型暂未就绪，请稍后再试。",
   "inference-timeout": "处理时间超过此服务器的限制。请在选项中选择较小的尺寸或较快的画面处理方式。",
   "unreadable-file": "无法再读取这个文件：选择之后它被移动或修改过。请重新选择。",
+  "server-unreachable": "服务器暂时没有响应，请稍后再试。",
   network: "服务器没有响应。请检查网络连接后重试。",
   "unexpected-answer": "页面与服务器之间的某个环节代为作答。请稍后再试。",
   retry_after_one: "请在 {{count}} 秒后重试。",
