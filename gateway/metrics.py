@@ -65,7 +65,10 @@ class Metrics:
         """Ask ``active`` and ``queued`` for numbers of enhancements, and ``held`` for bytes, whenever scraped."""
         self.registry = registry = CollectorRegistry()
         self._requests = Counter(
-            "enhancement_requests_total", "Enhancements asked for, by HTTP status.", ["status"], registry=registry
+            "enhancement_requests_total",
+            "Enhancements asked for, by HTTP status and type of the problem.",
+            ["status", "reason"],
+            registry=registry,
         )
         self._seconds = Histogram(
             "processing_time_seconds", "At work in Triton, successes only.", buckets=SECONDS, registry=registry
@@ -110,9 +113,9 @@ class Metrics:
     def _begin_at_zero(self) -> None:
         for unable in (InferenceUnavailable, QueueFull):
             self._retries.labels(unable.type)
-        self._requests.labels("200")
+        self._requests.labels("200", "")
         for error in _REFUSALS:
-            self._requests.labels(str(error.status))
+            self._requests.labels(str(error.status), error.type)
             self._refused.labels(error.type)
         for counter, outcomes in (
             (self._photos, ("completed", "failed", "skipped")),
@@ -128,19 +131,14 @@ class Metrics:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count one enhancement under the status that its outcome has."""
-        status = 500
+        """Count one enhancement under the status of its outcome and the type of its problem, none on success."""
         try:
             yield
-            status = 200
-        except LimnerError as error:
-            status = error.status
+        except (Exception, asyncio.CancelledError) as error:
+            kind = _kind(error)
+            self._requests.labels(str(kind.status), kind.type).inc()
             raise
-        except asyncio.CancelledError:
-            status = Cancelled.status
-            raise
-        finally:
-            self._requests.labels(str(status)).inc()
+        self._requests.labels("200", "").inc()
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
@@ -148,8 +146,7 @@ class Metrics:
         try:
             yield
         except (Exception, asyncio.CancelledError) as error:
-            kind = Cancelled if isinstance(error, asyncio.CancelledError) else LimnerError
-            self._refused.labels(error.type if isinstance(error, LimnerError) else kind.type).inc()
+            self._refused.labels(_kind(error).type).inc()
             raise
 
     def enhanced(self, seconds: float, report: Report) -> None:
@@ -205,6 +202,12 @@ class Metrics:
     def render(self) -> bytes:
         """Prometheus' text format."""
         return generate_latest(self.registry)
+
+
+def _kind(error: BaseException) -> type[LimnerError]:
+    if isinstance(error, LimnerError):
+        return type(error)
+    return Cancelled if isinstance(error, asyncio.CancelledError) else LimnerError
 
 
 def _part(report: Report, name: str) -> Mapping[str, object]:

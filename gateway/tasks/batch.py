@@ -22,7 +22,7 @@ from gateway.state.sealing import wipe
 from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
 from gateway.triton import Enhanced
-from limner.errors import LimnerError, StateUnavailable
+from limner.errors import LimnerError, QueueFull, StateUnavailable
 from limner.options import Value
 
 INDEX = RESULT_PART["batch"]
@@ -139,7 +139,7 @@ class Batch:
     async def _enhance(self, running: Running, number: int, photo: Photo) -> None:
         job = Job.of(photo.data, photo.name, self.fields, self.request_id)
         if running.held > self.max_held_bytes:
-            raise StateUnavailable("Results fill the memory of the server. Fetch those that are done, then try again.")
+            raise QueueFull("Results fill the memory of the server. Fetch those that are done, then try again.")
         started = time.perf_counter()
         with self.audit.processing(task=running.name, kind="batch"):
             result = await self._once(job)

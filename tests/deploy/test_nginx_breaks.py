@@ -18,10 +18,10 @@ pytestmark = pytest.mark.timeout(180, func_only=True)
 
 
 def test_a_client_that_leaves_cancels_its_photo(nginx: Nginx, gateway: Replica) -> None:
-    before = count(gateway, 'enhancement_requests_total{status="499"}')
+    before = count(gateway, 'enhancement_requests_total{reason="cancelled",status="499"}')
     with pytest.raises(httpx.ReadTimeout), nginx.new_client() as leaving:
         leaving.post("/v1/enhance", files=form(noise(768)), data=SLOW, timeout=httpx.Timeout(60, read=2))
-    wait_for(gateway, 'enhancement_requests_total{status="499"}', before + 1)
+    wait_for(gateway, 'enhancement_requests_total{reason="cancelled",status="499"}', before + 1)
     wait_for(gateway, "active_tasks", 0)
 
 

@@ -65,7 +65,8 @@ def test_a_photo_becomes_clear_at_the_page(before_page: Nginx, page_gateway: Rep
         assert set(protocols) == {"h2"}
         # A request that a browser gives up is reset within HTTP/2, where the connection stays.
         assert visit.page.evaluate(LEAVE, [as_text(noise(768)), 1500]) == "left"
-        until(lambda: 'enhancement_requests_total{status="499"} 1.0' in page_gateway.client.get("/metrics").text)
+        cancelled = 'enhancement_requests_total{reason="cancelled",status="499"} 1.0'
+        until(lambda: cancelled in page_gateway.client.get("/metrics").text)
         assert [fault for fault in visit.faults if "ERR_" not in fault] == []
         context.close()
     routes = [line["http.route"] for line in before_page.lines()]

@@ -17,6 +17,7 @@ from tests.debian_programs import require_program
 from tests.deploy.promql import FOLDER, rules
 
 TESTS = sorted((FOLDER / "tests").glob("*.yml"))
+ENHANCED = 'enhancement_requests_total{job="limner-gateway"'
 ALERTS = [rule for rule in rules() if "alert" in rule]
 
 pytestmark = pytest.mark.timeout(120)
@@ -61,6 +62,8 @@ def test_alerts_fire_when_they_must(file: Path) -> None:
         ("capacity", "limner:places:share_taken > 0.8", "limner:places:share_taken > 0.3"),
         ("clients", 'outcome=~"completed|failed"', 'outcome=~".+"'),
         ("availability", "[1h])) >= 3", "[1h])) >= 1"),
+        ("availability", f'or increase({ENHANCED}, reason="state-unavailable"}}[5m])', ""),
+        ("capacity", f'{ENHANCED}, reason="temporary-reduced-capacity"}}', f'{ENHANCED}, status="503"}}'),
     ],
 )
 def test_a_wrong_rule_fails_the_tests(tmp_path: Path, file: str, right: str, wrong: str) -> None:

@@ -49,8 +49,8 @@ async def test_more_uploads_than_places_get_a_503_with_retry_after(open_gateway:
     assert second.status_code == 503
     assert second.json()["type"] == "urn:limner:problem:temporary-reduced-capacity"
     assert int(second.headers["retry-after"]) > 0
-    assert 'enhancement_requests_total{status="503"} 1.0' in metrics
-    assert 'enhancement_requests_total{status="400"} 1.0' in metrics
+    assert 'enhancement_requests_total{reason="temporary-reduced-capacity",status="503"} 1.0' in metrics
+    assert 'enhancement_requests_total{reason="invalid-form",status="400"} 1.0' in metrics
 
 
 async def test_too_large_upload_is_told_even_to_clients_that_send_first_and_read_later(serve: OpenClient) -> None:
@@ -77,7 +77,7 @@ async def test_client_that_leaves_frees_its_place(open_gateway: OpenGateway) -> 
         while gateway.services.queue.admitted:
             await asyncio.sleep(0.01)
         text = (await client.get("/metrics")).text
-    assert 'enhancement_requests_total{status="499"} 1.0' in text
+    assert 'enhancement_requests_total{reason="cancelled",status="499"} 1.0' in text
 
 
 def test_readiness_goes_stale(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ async def test_photo_comes_back_twice_as_large(
     assert report["milliseconds"]["total"] > 0
     assert report["faces"] == []
     metrics = (await gateway.get("/metrics")).text
-    assert 'enhancement_requests_total{status="200"} 1.0' in metrics
+    assert 'enhancement_requests_total{reason="",status="200"} 1.0' in metrics
     assert "processing_time_seconds_count 1.0" in metrics
     assert 'step_seconds_count{step="total"} 1.0' in metrics
 
@@ -143,7 +143,8 @@ async def test_client_that_leaves_cancels_and_full_places_refuse(
         leaving.cancel()
         await asyncio.wait({leaving})
         await asyncio.wait_for(until_told(client, "active_tasks 0.0"), 30)
-        metrics = await asyncio.wait_for(until_told(client, 'enhancement_requests_total{status="499"} 1.0'), 5)
-        assert 'enhancement_requests_total{status="200"} 0.0' in metrics
+        cancelled = 'enhancement_requests_total{reason="cancelled",status="499"} 1.0'
+        metrics = await asyncio.wait_for(until_told(client, cancelled), 5)
+        assert 'enhancement_requests_total{reason="",status="200"} 0.0' in metrics
         answer = await client.post("/v1/enhance", files={"file": make_photo()}, data=QUICK)
         assert answer.status_code == 200

@@ -215,7 +215,7 @@ async def test_queue_positions_cancelling_and_a_full_queue(
         await asyncio.wait_for(until(client, third, "completed"), 20)
         assert (await client.get(f"/v1/photos/{slow}")).json()["status"] == "cleaned"
         metrics = (await client.get("/metrics")).text
-        assert 'enhancement_requests_total{status="499"} 2.0' in metrics
+        assert 'enhancement_requests_total{reason="cancelled",status="499"} 2.0' in metrics
 
 
 async def test_results_expire(open_gateway: OpenGateway, triton_url: str, make_photo: MakePhoto) -> None:

@@ -13,7 +13,9 @@ from limner import __version__
 from limner.errors import EmptyImage, QueueFull
 from limner.settings import PROJECT_ROOT, Settings
 from tests.gateway.conftest import OpenGateway
+from tests.gateway.redis_server import RedisServer
 
+pytest_plugins = ["tests.gateway.redis_server"]
 pytestmark = pytest.mark.timeout(60)
 
 
@@ -45,7 +47,7 @@ def test_success(metrics: Metrics) -> None:
     report = {"milliseconds": {"decode": 1500, "odd": None}, "quality_metrics": qualities}
     with metrics.counted():
         metrics.enhanced(2.0, report)
-    assert value(metrics, "enhancement_requests_total", status="200") == 1
+    assert value(metrics, "enhancement_requests_total", status="200", reason="") == 1
     assert value(metrics, "processing_time_seconds_sum") == 2
     assert value(metrics, "step_seconds_sum", step="decode") == 1.5
     assert value(metrics, "step_seconds_sum", step="odd") is None
@@ -75,10 +77,16 @@ def test_faces_by_what_became_of_them(metrics: Metrics) -> None:
 
 
 def test_failures_begin_at_zero_so_that_the_first_one_is_an_increase(metrics: Metrics) -> None:
-    for status in ("500", "503", "504", "429"):
-        assert value(metrics, "enhancement_requests_total", status=status) == 0
-    for reason in ("temporary-reduced-capacity", "state-unavailable", "internal-error", "quota-exceeded"):
+    for status, reason in (
+        ("500", "internal-error"),
+        ("503", "temporary-reduced-capacity"),
+        ("503", "state-unavailable"),
+        ("504", "inference-timeout"),
+        ("429", "quota-exceeded"),
+    ):
+        assert value(metrics, "enhancement_requests_total", status=status, reason=reason) == 0
         assert value(metrics, "uploads_refused_total", reason=reason) == 0
+    assert value(metrics, "enhancement_requests_total", status="200", reason="") == 0
     for outcome in ("completed", "failed", "skipped"):
         assert value(metrics, "batch_photos_total", outcome=outcome) == 0
     for outcome in ("passed", "failed"):
@@ -149,7 +157,7 @@ def test_failures(metrics: Metrics, error: BaseException, status: str, reason: s
         raise error
     with metrics.refusals():
         pass
-    assert value(metrics, "enhancement_requests_total", status=status) == 1
+    assert value(metrics, "enhancement_requests_total", status=status, reason=reason) == 1
     assert value(metrics, "uploads_refused_total", reason=reason) == 1
     assert b"secret" not in metrics.render()
 
@@ -194,6 +202,18 @@ async def test_gateway_tells_how_full_it_is(open_gateway: OpenGateway) -> None:
             assert (shown("places_taken"), shown("active_batches"), shown("ready")) == (1, 1, 1)
         services.queue.closed = True
         assert shown("ready") == 0
+
+
+async def test_redis_away_is_told_from_want_of_places(open_gateway: OpenGateway, redis_server: RedisServer) -> None:
+    async with open_gateway(Settings(redis_url=redis_server.url)) as gateway:
+        redis_server.stop()
+        answer = await gateway.client.post("/v1/enhance", files={"file": b"x"})
+        assert (answer.status_code, answer.json()["type"]) == (503, "urn:limner:problem:state-unavailable")
+
+        def counted(reason: str) -> float | None:
+            return value(gateway.services.metrics, "enhancement_requests_total", status="503", reason=reason)
+
+        assert (counted("state-unavailable"), counted("temporary-reduced-capacity")) == (1, 0)
 
 
 async def test_canaries_are_counted(open_gateway: OpenGateway) -> None:
