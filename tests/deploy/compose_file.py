@@ -29,7 +29,12 @@ def load(name: str) -> dict[str, Any]:
 
 def with_gpu() -> dict[str, Any]:
     """What both files say together."""
-    merged: dict[str, Any] = _merged(load("compose.yaml"), load("compose.gpu.yaml"))
+    return on_top("compose.gpu.yaml")
+
+
+def on_top(name: str) -> dict[str, Any]:
+    """``compose.yaml`` and a file that adds to it."""
+    merged: dict[str, Any] = _merged(load("compose.yaml"), load(name))
     return merged
 
 

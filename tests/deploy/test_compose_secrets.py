@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import ssl
 import subprocess
 import sys
@@ -98,6 +99,35 @@ def test_a_certificate_of_ones_own_is_taken(secrets: Secrets, tmp_path: Path) ->
     assert make(tmp_path / "a", *given).returncode == 0
     assert (tmp_path / "a" / "tls_key").read_text("utf-8").strip() == secrets.text("tls_key")
     assert make(tmp_path / "b", given[0]).returncode == 2
+
+
+def test_a_certificate_is_renewed_as_the_page_says_and_the_file_of_variables_stays(
+    secrets: Secrets, tmp_path: Path
+) -> None:
+    page = (PROJECT_ROOT / "docs" / "containers.md").read_text("utf-8")
+    (block,) = re.findall(r"^((?:    .+\n)+)\nand in `\.env`", page, re.MULTILINE)
+    assert "the first two lines again" in page
+    copied = tmp_path / "deploy" / "compose"
+    copied.mkdir(parents=True)
+    for name in ("make_secrets.py", ".env.example"):
+        shutil.copy(COMPOSE / name, copied)
+
+    def follow(lines: list[str], certificate: Path) -> None:
+        shutil.copy(certificate / "tls_cert", tmp_path / "fullchain.pem")
+        shutil.copy(certificate / "tls_key", tmp_path / "privkey.pem")
+        subprocess.run(["/bin/sh", "-ec", "\n".join(lines)], cwd=tmp_path, check=True, timeout=60, capture_output=True)
+        for name in ("fullchain.pem", "privkey.pem"):
+            (tmp_path / name).unlink()
+
+    first, second = secrets.folder, tmp_path / "second"
+    assert make(second).returncode == 0
+    follow(block.splitlines(), first)
+    assert (copied / ".env").read_bytes() == (COMPOSE / ".env.example").read_bytes()
+    (copied / ".env").write_text("BIND_ADDRESS=0.0.0.0\n")
+    for lines in (block.splitlines()[:2], block.splitlines()):  # as told, and by who runs all of them
+        follow(lines, second)
+        assert (copied / ".env").read_text("utf-8") == "BIND_ADDRESS=0.0.0.0\n"
+        assert (copied / "secrets" / "tls_cert").read_bytes() == (second / "tls_cert").read_bytes()
 
 
 @pytest.mark.parametrize("arguments", [("--name", "a:b"), ("--name", "prometheus"), ("--host", "a b/CN=x")])

@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from limner.settings import PROJECT_ROOT, Settings
-from tests.deploy.compose_file import COMPOSE, OURS, VARIABLE, load, seconds, text_of, with_gpu
+from tests.deploy.compose_file import COMPOSE, OURS, VARIABLE, load, on_top, seconds, text_of, with_gpu
 from tests.deploy.image_tree import DOCKER
 
 FILE = load("compose.yaml")
@@ -71,6 +71,20 @@ def test_networks_lead_out_only_where_somebody_has_to_go() -> None:
     assert who["front"] == {"gateway", "nginx"}
     assert who["downloads"] == {"exporter"}
     assert who["shipping"] == {"filebeat"}
+
+
+def test_prometheus_alone_gets_a_way_out_to_an_alertmanager_and_only_on_request() -> None:
+    both = on_top("compose.alerting.yaml")
+    assert both["networks"] == {**NETWORKS, "alerting": {}}
+    assert {name for name in SERVICES if SERVICES[name] != both["services"][name]} == {"prometheus"}
+    networks = both["services"]["prometheus"]["networks"]
+    assert networks == [*SERVICES["prometheus"]["networks"], "alerting"]
+    # Docker's default route goes through the first by name of those that are not internal.
+    assert min(name for name in networks if not both["networks"][name].get("internal")) == "alerting"
+    page = (PROJECT_ROOT / "docs" / "monitoring.md").read_text("utf-8")
+    assert "-f deploy/compose/compose.yaml -f deploy/compose/compose.alerting.yaml up" in page
+    assert f"`{FILE['name']}_observe`" in page
+    assert "observe" in networks
 
 
 def test_secrets_are_files_and_stand_nowhere_else() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tarfile
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import yaml
 
 from limner import __version__
 from limner.settings import PROJECT_ROOT
-from tests.helm.chart import CHART, EXAMPLES, Manifest, example, loaded_chart, of_kind, render_text
+from tests.helm.chart import CHART, EXAMPLES, Manifest, example, loaded_chart, of_kind, render, render_text, selects
 
 CUSTOM = {"HTTPRoute", "PodMonitor", "PrometheusRule", "ScaledObject", "ServiceMonitor"}
 """Kinds that Kubernetes itself does not know; `test_custom_kinds` looks at them."""
@@ -109,3 +110,21 @@ def test_notes_say_what_to_do_and_what_to_mind(name: str) -> None:
     assert ("There are no API keys" in notes) == (name == "cpu")
     assert ("never run on one" in notes) == (name == "gpu")
     assert ("https://photos.example/" in notes) == (name == "production")
+
+
+def test_the_command_that_lets_an_export_begin_again_finds_its_job_alone() -> None:
+    """Of the notes and of the page."""
+    rendered = render(example("production"))
+    for text in (
+        render_text(example("production"))["limner/templates/NOTES.txt"],
+        (PROJECT_ROOT / "docs/kubernetes.md").read_text("utf-8"),
+    ):
+        (wanted,) = re.findall(r"kubectl -n limner delete job -l (\S+)", text)
+        selector = dict(label.split("=") for label in wanted.split(","))
+        found = [one for one in rendered if selects(selector, one["metadata"]["labels"]) and one["kind"] == "Job"]
+        assert len(found) == 1
+        assert selector["app.kubernetes.io/instance"] == "photos"
+
+
+def test_no_job_no_word_of_it() -> None:
+    assert "delete job" not in render_text(example("cpu"))["limner/templates/NOTES.txt"]

@@ -10,7 +10,8 @@ import yaml
 
 from gateway.access.exposure import check_exposure
 from gateway.access.keys import KeyRing
-from limner.settings import Settings
+from gateway.report import REPORT_HEADER_BYTES
+from limner.settings import PROJECT_ROOT, Settings
 from tests.helm.chart import CHART, Manifest, Pod, environment, example, pod_of, pods, render
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text("utf-8"))
@@ -186,6 +187,11 @@ def test_limits_of_uploads_reach_the_ingress() -> None:
     assert annotations["nginx.ingress.kubernetes.io/proxy-body-size"] == "251m"
     assert annotations["nginx.ingress.kubernetes.io/proxy-request-buffering"] == "off"
     assert annotations["nginx.ingress.kubernetes.io/proxy-buffering"] == "off"
+    # The head of an answer must fit: as before the gateways of Compose.
+    conf = (PROJECT_ROOT / "deploy/nginx/limner/proxy.conf").read_text("utf-8")
+    head = annotations["nginx.ingress.kubernetes.io/proxy-buffer-size"]
+    assert f"\nproxy_buffer_size {head};" in conf
+    assert int(head.removesuffix("k")) << 10 > 2 * REPORT_HEADER_BYTES
     patience = int(annotations["nginx.ingress.kubernetes.io/proxy-read-timeout"])
     assert patience > VALUES["settings"]["taskTimeout"]
     assert annotations["cert-manager.io/cluster-issuer"] == "letsencrypt"
