@@ -24,7 +24,7 @@ class Manifest:
         parity: largest error of each output of the FP32 graph against its source, absolute and relative to its range.
         quality: what the gate of the precision measured against FP32, one entry for each recipe tried; the last one
             decided on the precision. The entry of Limner's own kernel has a ``file``, and a ``reason`` in place of
-            figures where it was not tried or could not be made.
+            figures where it was not tried or could not be made; where it is the last one, model.xml is in FP32.
         tools: versions that took part.
         created: UTC, ISO 8601.
         fingerprint: :func:`export.fingerprint.fingerprint`.

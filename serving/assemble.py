@@ -11,6 +11,7 @@ from limner.errors import ServingError
 from limner.settings import PROJECT_ROOT
 from serving.locate import TritonInstallation
 from serving.runtime_folder import RuntimeFolder, make_folder, remove_stale
+from serving.served_precision import as_served
 from serving.winograd import WINOGRAD_CONFIG, can_use_winograd
 
 MODEL_REPOSITORY = PROJECT_ROOT / "model_repository"
@@ -22,7 +23,8 @@ def assemble(
 ) -> RuntimeFolder:
     """Make a runtime folder below ``run_dir``.
 
-    Python models and the ensemble are always in it; a network is where it was exported. Files of models are linked.
+    Python models and the ensemble are always in it; a network is where it was exported. Files of models are linked. The
+    catalogue tells the precision in which each is served here.
 
     Args:
         run_dir: parent of runtime folders; those of dead processes are removed.
@@ -63,7 +65,9 @@ def _fill(
                 (folder.backends / backend.name).symlink_to(backend)
 
     folder.models.mkdir()
-    served = {entry.model for entry in _catalog(exported / CATALOG_FILE).entries if entry.available}
+    catalog = _catalog(exported / CATALOG_FILE)
+    served = {entry.model for entry in catalog.entries if entry.available}
+    by_kernel: set[str] = set()
     for model in _subfolders(MODEL_REPOSITORY):
         if _is_network(model):
             if model.name in served:
@@ -71,10 +75,10 @@ def _fill(
                 _link_model(model, exported / model.name, folder.models / model.name)
                 if winograd and can_use_winograd(model, _versions(exported / model.name)):
                     _replace_config(model, folder.models / model.name, profile, WINOGRAD_CONFIG)
+                    by_kernel.add(model.name)
         elif (model / "config.pbtxt").is_file():
             _link_model(model, model, folder.models / model.name)
-    if (exported / CATALOG_FILE).is_file():
-        shutil.copy2(exported / CATALOG_FILE, folder.models)
+    (folder.models / CATALOG_FILE).write_text(as_served(catalog, exported, profile, by_kernel).to_json(), "utf-8")
 
 
 def _catalog(path: Path) -> Catalog:

@@ -21,6 +21,7 @@ from limner.cancellation import lower_flags_of
 from limner.errors import SettingsError
 from limner.settings import PROJECT_ROOT
 from serving.assemble import is_python_based
+from serving.engines import make_engine_folder
 from serving.environment import environment
 from serving.explain import level_of
 from serving.locate import TritonInstallation
@@ -143,9 +144,15 @@ def command_line(
 
 
 class TritonProcess:
-    """A started server. Its log is read as it comes; the last lines are kept to explain a death."""
+    """A started server. Its log is read as it comes; the last lines are kept to explain a death.
+
+    Raises:
+        ServingError: TensorRT's engines cannot be kept, which the profile ``gpu`` builds.
+    """
 
     def __init__(self, installation: TritonInstallation, folder: RuntimeFolder, endpoint: Endpoint, profile: str):
+        if profile == "gpu":
+            make_engine_folder(PROJECT_ROOT)
         self._folder = folder
         library = folder.root / "guards.so"
         write_library(library)

@@ -39,14 +39,16 @@ class OnnxRuntimeNetwork:
         providers = choose_providers(config, ort.get_available_providers())
         file = config.file / "model.onnx" if config.file.is_dir() else config.file
         try:
-            self._session = ort.InferenceSession(file, _session_options(config, keys), providers=providers)
+            # Its own fallback would take the CPU, now or at a later run, and print the reason where nobody reads it.
+            self._session = ort.InferenceSession(
+                file, _session_options(config, keys), providers=providers, enable_fallback=0
+            )
         except Exception as error:
             raise ServingError(f"model '{config.name}': ONNX Runtime cannot load '{file.name}': {error}") from error
         # ONNX Runtime drops a provider whose libraries do not load, and goes on without a word to the caller.
         missing = [name for name, _ in providers if name not in self._session.get_providers()]
         if missing:
             raise ServingError(f"model '{config.name}': {missing[0]} is installed, but its libraries cannot be loaded")
-        self._session.disable_fallback()
         self._run_options = ort.RunOptions()
         for key, value in keys.run_entries.items():
             self._run_options.add_run_config_entry(key, value)
