@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
-from cli.outputs import is_picture_name
+from cli.outputs import folded, is_picture_name
 from limner.client.answers import printable
 from limner.errors import InvalidOption
 
@@ -50,13 +50,13 @@ def plan_archives(archives: Sequence[Path], output: Path, ending: str, others: i
                     f"{output} is one file, but there are {len(archives) + others} inputs. Name a folder with -o."
                 )
             return [(archives[0], output)]
-    taken = {archive.resolve() for archive in archives}
+    taken = {folded(archive) for archive in archives}
     plan = []
     for archive in archives:
         name, number = f"{archive.stem}_enhanced", 2
-        while (target := output / f"{name}{ending}{_ENDING}").resolve() in taken:
+        while folded(target := output / f"{name}{ending}{_ENDING}") in taken:
             name, number = f"{archive.stem}_enhanced_{number}", number + 1
-        taken.add(target.resolve())
+        taken.add(folded(target))
         plan.append((archive, target))
     return plan
 

@@ -17,7 +17,7 @@ import click
 import psutil
 
 from gateway.web import DIST
-from limner.catalog import CATALOG_FILE, ROLES, Catalog
+from limner.catalog import CATALOG_FILE, ROLES, Catalog, DamagedCatalog
 from limner.cpu import usable_cores
 from limner.errors import LimnerError, ServingError, SettingsError
 from limner.gpu import has_gpu
@@ -87,7 +87,11 @@ def _onnxruntime() -> Finding:
 
 def _check_triton() -> list[Finding]:
     try:
-        installation = locate_triton(get_settings().triton_home)
+        home = get_settings().triton_home
+    except SettingsError:
+        return []  # _check_settings tells it
+    try:
+        installation = locate_triton(home)
     except LimnerError as error:
         return [Finding("missing", error.message)]
     if installation.libpython is None:
@@ -162,7 +166,10 @@ def _check_models(settings: Settings) -> list[Finding]:
     path = settings.models_dir / CATALOG_FILE
     if not path.is_file():
         return [Finding("note", "No models exported yet; `limner export` or `make serve` does it.")]
-    catalog = Catalog.load(path)
+    try:
+        catalog = Catalog.load(path)
+    except DamagedCatalog as error:
+        return [Finding("missing", error.message)]
     findings = []
     for role in ROLES:
         best = next(iter(catalog.available(role)), None)

@@ -16,6 +16,7 @@ from cli.other_scripts import TILES, HintingCommand
 from cli.outputs import OutputPlan, find_photos, name_ending, plan_outputs
 from cli.photo_run import Tell, enhance_photos
 from cli.remote import enhance_remotely, plain_key_notice
+from cli.writable import require_writable
 from gateway.triton import Enhanced, TritonClient
 from limner.errors import FileTooLarge, InvalidOption
 from limner.options import OPTION_SPECS, SCALES, Options, parse_options
@@ -162,6 +163,8 @@ def enhance(
         notices.append("--compare makes no sheets of photos in archives.")
     for notice in [*notices, *(plain_key_notice(server) if server else [])]:
         click.echo(notice, err=True)
+    for folder in [*(plan.folders() if photos else []), *(target.parent for _, target in targets)]:
+        require_writable(folder)
 
     with stopped_by_sigterm():
         if server:

@@ -29,7 +29,9 @@ SEED = 0
     "Default: 1, the most.",
 )
 @click.option(
-    "--precision", type=click.Choice(["fp32", "fp16", "int8", "auto"]), help="Default: LIMNER_PRECISION, else auto."
+    "--precision",
+    type=click.Choice(["fp32", "fp16", "int8", "auto"]),
+    help="Default: LIMNER_PRECISION, else auto. Holds until the next `limner serve`, which goes by LIMNER_PRECISION.",
 )
 @click.option(
     "--tensorrt",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import logging
 import sys
 
@@ -49,6 +50,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; an error of ours ends it with its message and code 1."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A name of a file may hold what the terminal cannot show, or bytes that are no characters.
+            stream.reconfigure(errors="backslashreplace")
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
     try:
         cli()

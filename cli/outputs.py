@@ -73,7 +73,7 @@ class OutputPlan:
 
     ``ending`` follows a photo's name: empty, or an underscore and the suffix. ``faces`` is the folder above those of
     the faces, or None where none are written. ``sheets``: whether before/after sheets are. ``file_format`` is the
-    format that the file's ending asks for, or None.
+    format that the file's ending asks for, or None. ``originals``: the photos, :func:`folded`.
     """
 
     file: Path | None
@@ -82,7 +82,7 @@ class OutputPlan:
     faces: Path | None = None
     sheets: bool = False
     file_format: str | None = None
-    photos: frozenset[Path] = frozenset()
+    originals: frozenset[Path] = frozenset()
     _taken: set[Path] = field(default_factory=set)
 
     def place(self, photo: Path, file_format: str) -> Place:
@@ -113,12 +113,21 @@ class OutputPlan:
         wanted = {place.result, place.sheet} if self.sheets else {place.result}
         if self.faces is not None:
             wanted |= {self.faces / folder / face_name(place.name, 0) for folder in FACE_FOLDERS}
-        # Some file systems take X.jpg and x.jpg for one.
-        folded = {path.with_name(path.name.casefold()) for path in wanted}
-        if folded & self._taken or {path.resolve() for path in wanted} & self.photos:
+        places = {folded(path) for path in wanted}
+        if places & self._taken or places & self.originals:
             return False
-        self._taken |= folded
+        self._taken |= places
         return True
+
+    def folders(self) -> list[Path]:
+        """All that something is written to."""
+        faces = [] if self.faces is None else [self.faces / name for name in FACE_FOLDERS]
+        return [self.folder, *faces]
+
+
+def folded(path: Path) -> Path:
+    """The same for all spellings of a file's path: some file systems take X.JPG and x.jpg for one."""
+    return Path(str(path.resolve()).casefold())
 
 
 def name_ending(suffix: str) -> str:
@@ -141,19 +150,19 @@ def plan_outputs(
         InvalidOption: one file is named for what needs a folder, or ``suffix`` is no part of a name.
     """
     ending = name_ending(suffix)
-    originals = frozenset(photo.resolve() for photo in photos)
+    originals = frozenset(folded(photo) for photo in photos)
     file_format = _FORMAT_OF_SUFFIX.get(output.suffix.lower())
     if file_format is None or output.is_dir():
         if folders:
-            return OutputPlan(None, output / "restored_imgs", ending, output, sheets, photos=originals)
-        return OutputPlan(None, output, ending, sheets=sheets, photos=originals)
+            return OutputPlan(None, output / "restored_imgs", ending, output, sheets, originals=originals)
+        return OutputPlan(None, output, ending, sheets=sheets, originals=originals)
     if folders:
         raise InvalidOption(f"{output} is one file, but --folders writes several. Name a folder with -o.")
     if len(photos) > 1:
         raise InvalidOption(f"{output} is one file, but there are {len(photos)} photos. Name a folder with -o.")
-    if sheets and (sheet := Place(output, "").sheet).resolve() in originals:
+    if sheets and folded(sheet := Place(output, "").sheet) in originals:
         raise InvalidOption(f"The sheet of {output} would replace the photo {sheet}. Name another file with -o.")
-    return OutputPlan(output, output.parent, sheets=sheets, file_format=file_format, photos=originals)
+    return OutputPlan(output, output.parent, sheets=sheets, file_format=file_format, originals=originals)
 
 
 def write_together(files: Iterable[tuple[Path, bytes]]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.faces import face_lines
 from cli.outputs import OutputPlan, write_together
+from cli.writable import require_room
 from gateway.report import Report
 from gateway.triton import Enhanced, EnhancedFaces
 from limner.errors import Forbidden, InvalidOption, LimnerError, QuotaExceeded, ServerUnreachable, Unauthorized
@@ -60,7 +61,7 @@ class Bars:
 
     def say(self, text: str) -> None:
         """Print what there is to say of one, which is done."""
-        self._progress.console.print(text, markup=False, soft_wrap=True)
+        self._progress.console.print(text, markup=False, emoji=False, soft_wrap=True)
         self._done += 1
         self._progress.update(self._all, completed=self._done, figure=f"{self._done}/{self._total}")
 
@@ -68,14 +69,15 @@ class Bars:
 async def enhance_photos(
     photos: Sequence[Path], plan: OutputPlan, work: Callable[[Path, Tell], Awaitable[Enhanced]], *, at_once: int = 1
 ) -> int:
-    """How many photos failed. Each is written as soon as it and those before it are there.
+    """How many photos failed. Each is written as soon as it and those before it are there, or the run ends.
 
     Args:
         work: enhances one photo.
         at_once: photos at work at a time.
 
     Raises:
-        LimnerError: one that every photo would fail with: see ``FATAL``; or the server is not reached again and again.
+        LimnerError: one that every photo would fail with: see ``FATAL``; no more can be written; or the server is not
+            reached again and again.
     """
     failed = unreachable = 0
     with Bars(len(photos)) as bars:
@@ -84,13 +86,22 @@ async def enhance_photos(
             with bars.one(photo.name) as tell:
                 return await work(photo, tell)
 
-        async with aclosing(_in_order(photos, attempt, at_once)) as attempts:
+        def keep(photo: Path, enhanced: Enhanced) -> None:
+            try:
+                said = _write(photo, plan, enhanced)
+            except (LimnerError, OSError) as error:
+                said = failure(photo, error)
+            with suppress(OSError):  # whoever reads the lines may be gone, and others wait to be written
+                bars.say(said)
+
+        async with aclosing(_in_order(photos, attempt, at_once, keep)) as attempts:
             async for photo, attempted in attempts:
                 try:
                     said, unreachable = _write(photo, plan, attempted.result()), 0
                 except FATAL:
                     raise
                 except (LimnerError, OSError) as error:
+                    require_room(photo, error)
                     unreachable = unreachable + 1 if isinstance(error, ServerUnreachable) else 0
                     if unreachable == _UNREACHABLE_IN_A_ROW:
                         raise
@@ -106,9 +117,15 @@ def failure(path: Path, error: LimnerError | OSError) -> str:
 
 
 async def _in_order(
-    photos: Sequence[Path], attempt: Callable[[Path], Awaitable[Enhanced]], at_once: int
+    photos: Sequence[Path],
+    attempt: Callable[[Path], Awaitable[Enhanced]],
+    at_once: int,
+    keep: Callable[[Path, Enhanced], None],
 ) -> AsyncGenerator[tuple[Path, asyncio.Task[Enhanced]], None]:
-    """The photos with their attempts, which have ended; the next ones are at work meanwhile."""
+    """The photos with their attempts, which have ended; the next ones are at work meanwhile.
+
+    Who stops early has ``keep`` called with the results that wait for those before them: the server has them no more.
+    """
     waiting = iter(photos)
     window: deque[tuple[Path, asyncio.Task[Enhanced]]] = deque()
     try:
@@ -121,7 +138,10 @@ async def _in_order(
             yield window.popleft()
     finally:
         for _, running in window:
-            running.cancel()
+            running.cancel()  # what is done stays done
+        for photo, done in window:
+            if done.done() and not done.cancelled() and done.exception() is None:
+                keep(photo, done.result())
         await asyncio.gather(*(running for _, running in window), return_exceptions=True)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from cli.archives import failures
 from cli.outputs import OutputPlan
 from cli.photo_run import FATAL, Bars, Tell, enhance_photos, failure
+from cli.writable import require_room
 from gateway.triton import Enhanced
 from limner.client import AsyncBatch, AsyncLimner, AsyncTask, BatchStatus, Event
 from limner.client.address import KEY_VARIABLE, checked_key, is_loopback, server_url
@@ -78,6 +79,7 @@ async def _enhance_archive(
     except FATAL:
         raise
     except (LimnerError, OSError) as error:
+        require_room(archive, error)
         bars.say(failure(archive, error))
         return 1, 1
     bars.say("\n  ".join([_batch_line(archive, target, state), *_batch_details(target, state)]))

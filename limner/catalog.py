@@ -12,10 +12,16 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from limner.errors import ExportError
+
 Role = Literal["detector", "face_restorer", "parser", "background", "identity"]
 ROLES: tuple[Role, ...] = ("detector", "face_restorer", "parser", "background", "identity")
 
 CATALOG_FILE = "catalog.json"
+
+
+class DamagedCatalog(ExportError, ValueError):
+    """A ValueError too, for those who go on without a catalogue that cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -94,8 +100,17 @@ class Catalog:
 
     @staticmethod
     def load(path: Path) -> Catalog:
-        """Read a catalogue; a missing file is an empty catalogue (nothing has been exported yet)."""
-        return Catalog.from_json(path.read_text("utf-8")) if path.is_file() else Catalog()
+        """Read a catalogue; a missing file is an empty catalogue (nothing has been exported yet).
+
+        Raises:
+            DamagedCatalog: it cannot be read.
+        """
+        try:
+            return Catalog.from_json(path.read_text("utf-8")) if path.is_file() else Catalog()
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            raise DamagedCatalog(
+                f"{path} cannot be read, or is of another version. Run `limner export` to write it anew."
+            ) from None
 
     @staticmethod
     def of(entries: Iterable[CatalogEntry]) -> Catalog:

@@ -17,7 +17,7 @@ import httpx
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from limner.catalog import Catalog, CatalogEntry
-from limner.errors import BY_TYPE, Gone, LimnerError, QuotaExceeded
+from limner.errors import BY_TYPE, Gone, LimnerError, QuotaExceeded, ServerUnreachable
 
 Status = Literal["pending", "processing", "completed", "failed", "cleaned"]
 Model = TypeVar("Model", bound=BaseModel)
@@ -25,6 +25,9 @@ Model = TypeVar("Model", bound=BaseModel)
 REPORT_HEADER = "limner-report"
 _FORMATS = {"image/jpeg": "jpeg", "image/png": "png", "image/webp": "webp"}
 _PROBLEM_PREFIX = "urn:limner:problem:"
+
+_OF_A_PROXY = frozenset({502, 504})
+"""Statuses by which a proxy says that no server answers it."""
 
 
 def printable(text: str) -> str:
@@ -199,7 +202,8 @@ def read_problem(response: httpx.Response, body: bytes, retry_after: float | Non
     try:
         problem = _Problem.model_validate_json(body)
     except ValidationError:
-        return LimnerError(_of_a_stranger(response))
+        kind = ServerUnreachable if response.status_code in _OF_A_PROXY else LimnerError
+        return kind(_of_a_stranger(response))
     message = problem.detail
     if response.status_code == 500 and problem.request_id:
         message += f" (request id {problem.request_id})"

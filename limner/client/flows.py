@@ -21,17 +21,12 @@ from limner.client.answers import (
 )
 from limner.client.events import State
 from limner.client.exchange import answer, body, opened
+from limner.client.outages import Outage
 from limner.client.steps import Call, Flow, Pause
 from limner.client.uploads import Upload
 from limner.client.uploads import opened as opened_upload
 from limner.errors import CapacityError, InvalidOption, NotCompleted, ServerUnreachable
 from limner.options import Value, parse_options
-
-BREAKS = 3
-"""Broken connections in a row that waiting for a task survives."""
-
-BREAK_SECONDS = 1.0
-"""Pause after one: the server notices a broken download only then, and keeps the result."""
 
 _SHORTEST_LOOK, _LONGEST_LOOK = 0.1, 2.0
 _SILENCE_SECONDS = 60.0
@@ -92,10 +87,10 @@ def ready() -> Flow[bool]:
 
 
 class TaskFlows(Generic[State]):
-    """Calls about one task; ``path`` is its address, below the server's."""
+    """Calls about one task; ``path`` is its address, below the server's, and ``result`` that of what it gives."""
 
-    def __init__(self, path: str, model: type[State], patience: float) -> None:
-        self.path, self.model, self.patience = path, model, patience
+    def __init__(self, path: str, result: str, model: type[State], patience: float) -> None:
+        self.path, self.result, self.model, self.patience = path, f"{path}/{result}", model, patience
 
     def status(self) -> Flow[State]:
         return self._look(self.patience, _SILENCE_SECONDS)
@@ -109,24 +104,23 @@ class TaskFlows(Generic[State]):
         Raises:
             LimnerError: what the task failed with; Gone; NotCompleted after ``timeout`` seconds.
         """
-        started, breaks, elapsed = time.monotonic(), 0, 0.0
+        started, left, outage = time.monotonic(), math.inf if timeout is None else timeout, Outage(self.result)
         while True:
-            left = math.inf if timeout is None else max(0.0, timeout - elapsed)
             try:
                 state = yield from self._look(min(self.patience, left), min(_SILENCE_SECONDS, max(1.0, left)))
-            except ServerUnreachable:
-                breaks += 1
-                if breaks > BREAKS:
-                    raise
+            except ServerUnreachable as error:
+                pause = outage.next(error)
             else:
-                breaks = 0
+                outage.over()
                 if state.over:
                     state.require_completed()
                     return state
-            elapsed = time.monotonic() - started
-            if timeout is not None and elapsed >= timeout:
-                raise NotCompleted(f"There is no result after {timeout:g} s. Wait longer, or delete the task.")
-            yield Pause(min(max(elapsed / 10, _SHORTEST_LOOK), _LONGEST_LOOK, left))
+                pause = min(max((time.monotonic() - started) / 10, _SHORTEST_LOOK), _LONGEST_LOOK)
+            if timeout is not None:
+                left = timeout - (time.monotonic() - started)
+                if left <= 0:
+                    raise NotCompleted(f"There is no result after {timeout:g} s. Wait longer, or delete the task.")
+            yield Pause(min(pause, left))
 
     def _look(self, patience: float, silence: float) -> Flow[State]:
         return read(self.model, (yield from answer(Call("GET", self.path, silence), patience)))
@@ -136,7 +130,7 @@ class PhotoFlows(TaskFlows[PhotoStatus]):
     """Calls about one photo."""
 
     def __init__(self, task_id: str, patience: float) -> None:
-        super().__init__(f"v1/photos/{task_id}", PhotoStatus, patience)
+        super().__init__(f"v1/photos/{task_id}", "image", PhotoStatus, patience)
 
     def fetch(self) -> Flow[EnhancedPhoto]:
         """The result, with the whole report, which goes with it.
@@ -145,21 +139,20 @@ class PhotoFlows(TaskFlows[PhotoStatus]):
             NotCompleted: it is not there yet, or the task failed.
             Gone: it was fetched, deleted or has expired.
         """
-        report: dict[str, Any] | None = (yield from self.status()).report
-        call = Call("GET", f"{self.path}/image")
-        try:
-            response = yield from opened(call, self.patience)
-            image = yield from body()
-        except ServerUnreachable:
-            # Until the last byte has left the server, the result is still there.
-            yield Pause(BREAK_SECONDS)
-            response = yield from opened(call, self.patience)
-            image = yield from body()
-        return read_photo(response, image, report)
+        outage = Outage(self.result)
+        report: dict[str, Any] | None
+        while True:
+            try:
+                report = (yield from self.status()).report
+                response = yield from opened(Call("GET", self.result), self.patience)
+                return read_photo(response, (yield from body()), report)
+            except ServerUnreachable as error:
+                # Until the last byte has left the server, the result is still there.
+                yield Pause(outage.next(error))
 
 
 class BatchFlows(TaskFlows[BatchStatus]):
     """Calls about one archive; its result: :mod:`limner.client.saving`."""
 
     def __init__(self, batch_id: str, patience: float) -> None:
-        super().__init__(f"v1/batches/{batch_id}", BatchStatus, patience)
+        super().__init__(f"v1/batches/{batch_id}", "archive", BatchStatus, patience)

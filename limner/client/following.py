@@ -8,7 +8,8 @@ from typing import Generic
 from limner.client.answers import require_type
 from limner.client.events import Event, EventDecoder, State, typed_event
 from limner.client.exchange import opened, piece
-from limner.client.flows import BREAK_SECONDS, BREAKS, TaskFlows
+from limner.client.flows import TaskFlows
+from limner.client.outages import Outage
 from limner.client.steps import Call, Flow, Pause
 from limner.errors import ServerUnreachable
 
@@ -24,7 +25,7 @@ class Following(Generic[State]):
         self._call = Call("GET", f"{task.path}/events", SILENCE_SECONDS)
         self._decoder: EventDecoder | None = None
         self._ready: deque[Event[State]] = deque()
-        self._breaks = 0
+        self._outage = Outage(task.result)
         self._done = False
 
     def next(self) -> Flow[Event[State] | None]:
@@ -49,15 +50,12 @@ class Following(Generic[State]):
             chunk = yield from piece()
             if chunk is None:
                 raise ServerUnreachable("The server ends the stream of events before the task is done.")
-        except ServerUnreachable:
+        except ServerUnreachable as error:
             self._decoder = None
-            self._breaks += 1
-            if self._breaks > BREAKS:
-                raise
-            yield Pause(BREAK_SECONDS)
+            yield Pause(self._outage.next(error))
             return
         for name, data in self._decoder.feed(chunk):
             event = typed_event(name, data, self._model)
             if event is not None:
-                self._breaks = 0
+                self._outage.over()
                 self._ready.append(event)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from limner.client.answers import require_type
 from limner.client.exchange import opened, piece
-from limner.client.flows import BREAK_SECONDS, BatchFlows
+from limner.client.flows import BatchFlows
+from limner.client.outages import Outage
 from limner.client.steps import Call, Do, Flow, Pause
 from limner.errors import ServerUnreachable
 
@@ -24,21 +25,22 @@ def save(batch: BatchFlows, target: Path) -> Flow[None]:
         Gone: it was fetched, deleted or has expired.
         OSError: as the file system says; the disk may be full.
     """
-    file = _PassingFile(target)
+    file, outage = _PassingFile(target), Outage(batch.result)
     try:
-        try:
-            yield from _fill(file, batch)
-        except ServerUnreachable:
-            yield Pause(BREAK_SECONDS)
-            file.empty()
-            yield from _fill(file, batch)
+        while True:
+            try:
+                yield from _fill(file, batch)
+                break
+            except ServerUnreachable as error:
+                yield Pause(outage.next(error))
+                file.empty()
         yield Do(file.keep)
     finally:
         file.close()
 
 
 def _fill(file: _PassingFile, batch: BatchFlows) -> Flow[None]:
-    require_type((yield from opened(Call("GET", f"{batch.path}/archive"), batch.patience)), "application/zip")
+    require_type((yield from opened(Call("GET", batch.result), batch.patience)), "application/zip")
     while (chunk := (yield from piece())) is not None:
         yield Do(partial(file.write, chunk))
 

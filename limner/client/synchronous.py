@@ -85,7 +85,7 @@ class _Work(Generic[State]):
     def events(self) -> Iterator[Event[State]]:
         """Its place in the queue and its progress, as they change; the last event is ``done``, whatever the outcome.
 
-        A connection that breaks is made anew.
+        A connection that breaks is made anew, for a minute.
         """
         following = Following(self._calls)
         with _Runner(self._http) as runner:
@@ -117,7 +117,7 @@ class Task(_Work[PhotoStatus]):
         super().__init__(http, self._photo)
 
     def fetch(self) -> EnhancedPhoto:
-        """The result, once: then the server has it no more. A download that breaks is tried once again.
+        """The result, once: then the server has it no more. A download that breaks is tried again, for a minute.
 
         Raises:
             NotCompleted: it is not there yet, or it failed.

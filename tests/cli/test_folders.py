@@ -104,6 +104,15 @@ def test_a_photo_is_never_replaced_by_a_result(tmp_path: Path) -> None:
     assert [plan.place(photo, "jpeg").result.name for photo in photos] == ["x_3.jpg", "x_2_2.jpg"]
 
 
+def test_a_photo_is_not_replaced_where_the_file_system_takes_capitals_for_small_letters(tmp_path: Path) -> None:
+    photo = tmp_path / "Photos" / "IMG_1.JPG"
+    for folder in (photo.parent, tmp_path / "photos"):
+        assert plan_outputs([photo], folder, "").place(photo, "jpeg").result == folder / "IMG_1_2.jpg"
+    sheet = tmp_path / "X_compare.PNG"
+    with pytest.raises(InvalidOption, match="would replace the photo"):
+        plan_outputs([sheet], tmp_path / "x.png", "", sheets=True)
+
+
 def test_a_result_of_another_format_than_was_named_does_not_replace_the_photo(tmp_path: Path) -> None:
     """Transparency makes a PNG of what was to be photo.jpg, and photo.png is the input."""
     photo = tmp_path / "photo.png"

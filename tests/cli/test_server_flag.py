@@ -262,6 +262,31 @@ def test_a_used_up_quota_or_a_dead_server_ends_the_command(gateway: Gateway, tmp
     assert (run.stdout + run.stderr).count("cannot be reached") == 3
 
 
+@pytest.mark.parametrize("flags", [[], ["--compare"]])
+@pytest.mark.parametrize("kind", ["jpg", "zip"])
+def test_where_nothing_can_be_written_nothing_is_sent(
+    gateway: Gateway, tmp_path: Path, kind: str, flags: list[str]
+) -> None:
+    source = make_photo(tmp_path / "a.jpg") if kind == "jpg" else make_archive(tmp_path / "a.zip")
+    (tmp_path / "file").touch()
+    for output in (tmp_path / "file" / "out", tmp_path / "file"):
+        run = limner(source, "-o", output, *flags, "--server", gateway.url)
+        assert run.returncode == 1
+        assert f"limner: {output} cannot be written (" in run.stderr
+        assert "Traceback" not in run.stderr
+    assert not gateway.keys
+
+
+def test_a_name_that_is_no_text_or_an_emoji_is_printed(gateway: Gateway, tmp_path: Path) -> None:
+    for name in ("1:x:.jpg", "2照片.jpg", os.fsdecode(b"3\xd5\xd5.jpg")):
+        make_photo(tmp_path / "old" / name)
+    run = limner(tmp_path / "old", "-o", tmp_path / "out", "--server", gateway.url, PYTHONIOENCODING="ascii:strict")
+    assert (run.returncode, run.stderr) == (0, "")
+    told = [line.rpartition("/")[2].split("  ")[0] for line in run.stdout.splitlines() if " -> " in line]
+    assert told == ["1:x:.jpg", "2\\u7167\\u7247.jpg", "3\\udcd5\\udcd5.jpg"]
+    assert len(names(tmp_path / "out")) == 3
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_who_stops_leaves_nothing_behind(gateway: Gateway, tmp_path: Path, sent: signal.Signals) -> None:
     for number in range(4):
@@ -304,6 +329,9 @@ def test_no_archive_is_replaced_by_a_result(tmp_path: Path) -> None:
     archives = [tmp_path / name for name in ("a.zip", "a_enhanced.zip", "sub/a.rar")]
     plan = plan_archives(archives, tmp_path, "", others=0)
     assert [target.name for _, target in plan] == ["a_enhanced_2.zip", "a_enhanced_enhanced.zip", "a_enhanced_3.zip"]
+    capitals = tmp_path / "A_enhanced.ZIP"
+    ((_, target), _) = plan_archives([tmp_path / "a.zip", capitals], tmp_path, "", others=0)
+    assert target.name == "a_enhanced_2.zip", "some file systems take both for one"
     assert plan_archives(archives[:1], tmp_path / "a.zip", "_hd", others=0) == [(archives[0], tmp_path / "a.zip")]
     (tmp_path / "folder.zip").mkdir()
     assert plan_archives(archives[:1], tmp_path / "folder.zip", "", others=3)[0][1].parent.name == "folder.zip"

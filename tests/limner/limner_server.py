@@ -147,9 +147,9 @@ class _Fresh(Response):
 
 
 @contextmanager
-def listening(app: ASGIApp) -> Iterator[str]:
-    """Runs ``app`` on a free port of this machine, in a thread of its own; gives its address."""
-    with socket.create_server(("127.0.0.1", 0)) as port:
+def listening(app: ASGIApp, place: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[str]:
+    """Runs ``app`` on a port of this machine, a free one for 0, in a thread of its own; gives its address."""
+    with socket.create_server(place) as port:
         config = uvicorn.Config(app, log_config=None, lifespan="off", ws="none", timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, args=([port],))
@@ -157,7 +157,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
         while not server.started:
             time.sleep(0.01)
         try:
-            yield f"http://127.0.0.1:{port.getsockname()[1]}"
+            yield "http://{}:{}".format(*port.getsockname())
         finally:
             server.should_exit = True
             thread.join()

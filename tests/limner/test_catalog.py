@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from limner.catalog import CATALOG_FILE, ROLES, Catalog, CatalogEntry, Role
+from limner.catalog import CATALOG_FILE, ROLES, Catalog, CatalogEntry, DamagedCatalog, Role
+from limner.errors import LimnerError
 
 TEXT = st.text(max_size=12)
 ENTRIES = st.builds(
@@ -61,6 +62,16 @@ def test_file_and_back(tmp_path: Path) -> None:
 
 def test_missing_file_is_an_empty_catalogue(tmp_path: Path) -> None:
     assert Catalog.load(tmp_path / CATALOG_FILE) == Catalog()
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff", b"[]", b"{}", b'{"models": 1}', b'{"models": [1]}', b'{"models": [{}]}']
+)
+def test_a_damaged_file_is_an_error_that_says_what_to_do(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / CATALOG_FILE).write_bytes(content)
+    with pytest.raises(DamagedCatalog, match="Run `limner export`") as raised:
+        Catalog.load(tmp_path / CATALOG_FILE)
+    assert isinstance(raised.value, LimnerError)
 
 
 def test_available_models_keep_their_order() -> None:

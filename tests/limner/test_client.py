@@ -18,7 +18,7 @@ import httpx
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from limner.client import AsyncBatch, AsyncLimner, AsyncTask, Batch, EnhancedPhoto, Limner, Task
+from limner.client import AsyncBatch, AsyncLimner, AsyncTask, Batch, EnhancedPhoto, Limner, Task, outages
 from limner.client.address import http_arguments, server_url
 from limner.errors import (
     BY_TYPE,
@@ -67,6 +67,12 @@ def stand_in(server: StandIn) -> StandIn:
     server.answers.clear()
     server.got.clear()
     return server
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that breaks is made anew once."""
+    monkeypatch.setattr(outages, "OUTAGE_SECONDS", 0.001)
 
 
 def ask_and_wait(url: str, method: str, *arguments: Any, of: str = "", **options: Any) -> Any:
@@ -185,7 +191,7 @@ def test_every_problem_is_an_error_of_its_class(stand_in: StandIn, kind: str) ->
     ("answer", "message"),
     [
         (problem("something-new", "Try \x1b[31mthat\r\n.", status=418), "Try [31mthat  ."),
-        (PlainTextResponse("<html>", 502), "The server answered 502 Bad Gateway, and not as Limner does."),
+        (PlainTextResponse("<html>", 500), "The server answered 500 Internal Server Error, and not as Limner does."),
         (RedirectResponse("https://x.example/v1/enhance"), "points to https://x.example/v1/enhance."),
         (Response(status_code=302), "The server answered 302 Found, and not as Limner does."),
         (Response(status_code=304), "The server answered 304 Not Modified, and not as Limner does."),
@@ -242,6 +248,14 @@ def test_a_server_that_is_not_there(ask: Ask) -> None:
         ask(f"http://127.0.0.1:{port}", "ready")
 
 
+@pytest.mark.parametrize("status", [502, 504])
+def test_a_proxy_without_a_server_is_a_server_that_is_not_there(ask: Ask, stand_in: StandIn, status: int) -> None:
+    stand_in.will("POST /v1/enhance", PlainTextResponse("<html>", status))
+    with pytest.raises(ServerUnreachable, match=f"The server answered {status} .*, and not as Limner does"):
+        ask(stand_in.url, "enhance", b"photo")
+    assert len(stand_in.got) == 1
+
+
 def test_a_broken_upload_is_not_repeated(ask: Ask, stand_in: StandIn) -> None:
     stand_in.will("POST /v1/enhance", broken(b"pict", "image/png"))
     with pytest.raises(ServerUnreachable, match="broke"):
@@ -249,7 +263,8 @@ def test_a_broken_upload_is_not_repeated(ask: Ask, stand_in: StandIn) -> None:
     assert len(stand_in.got) == 1
 
 
-def test_a_broken_download_is_tried_once_again(ask: Ask, stand_in: StandIn) -> None:
+@pytest.mark.usefixtures("impatient")
+def test_a_broken_download_is_tried_again(ask: Ask, stand_in: StandIn) -> None:
     stand_in.will(f"GET {PHOTO}", states("completed", report=REPORT))
     stand_in.will(f"GET {PHOTO}/image", broken(b"pict", "image/png"), image())
     assert ask(stand_in.url, "fetch", of="task").image == b"picture"
@@ -330,6 +345,7 @@ def test_events_go_on_over_a_broken_connection(ask: Ask, stand_in: StandIn) -> N
     assert [event.name for event in ask(stand_in.url, "events", of="batch")] == ["progress", "done"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_events_of_what_is_forgotten_or_no_stream_end(ask: Ask, stand_in: StandIn) -> None:
     with pytest.raises(NotFound):
         ask(stand_in.url, "events", of="task")
@@ -342,7 +358,7 @@ def test_events_of_what_is_forgotten_or_no_stream_end(ask: Ask, stand_in: StandI
     stand_in.will(f"GET {PHOTO}/events", stream())
     with pytest.raises(ServerUnreachable, match="ends the stream"):
         ask(stand_in.url, "events", of="task")
-    assert len(stand_in.calls(f"GET {PHOTO}/events")) == 1 + 1 + 1 + 4
+    assert len(stand_in.calls(f"GET {PHOTO}/events")) == 1 + 1 + 1 + 2
 
 
 def test_an_archive_is_saved_whole(ask: Ask, stand_in: StandIn, tmp_path: Path) -> None:
@@ -358,6 +374,7 @@ def test_an_archive_is_saved_whole(ask: Ask, stand_in: StandIn, tmp_path: Path) 
     assert os.listdir(tmp_path) == ["out.zip"]  # noqa: PTH208
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_download_that_fails_leaves_what_was_there(ask: Ask, stand_in: StandIn, tmp_path: Path) -> None:
     (tmp_path / "out.zip").write_bytes(b"old")
     for answer in (broken(b"PK", "application/zip"), problem("gone"), PlainTextResponse("hello")):
