@@ -17,7 +17,11 @@ from ensemble.align import FACE_SIZE, Float64
 from ensemble.photo import Float32, UInt8
 
 NOT_FACE = (0, 14, 16, 17, 18)
-"""Classes of the parser that stay as they are in the photo: background, neck, clothes, hair, hat."""
+"""Classes that stay as they are in the photo, by upstream's numbers whichever the parser.
+
+ParseNet's are background, hat, necklace, neck and clothes, so hair is pasted; BiSeNet's are background, neck, clothes,
+hair and hat.
+"""
 
 _BLUR_SIZE = (101, 101)
 _BLUR_SIGMA = 11

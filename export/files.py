@@ -5,6 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from limner.errors import ExportError
+
+
+class CannotWrite(ExportError):
+    """The disk is full or may not be written to: the next export would fail in the same way."""
+
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace ``path`` by ``text``; its folder is made where it is missing."""

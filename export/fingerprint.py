@@ -10,7 +10,7 @@ from pathlib import Path
 
 from export.architectures import ARCHITECTURES
 from export.models import OPSET, ModelSpec
-from export.precisions import Precision
+from export.precisions import Precision, runs_int8_fast
 from export.sources import Source
 from limner import __version__
 from limner.settings import PROJECT_ROOT
@@ -49,8 +49,9 @@ def fingerprint(
 ) -> str:
     """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch.
 
-    With a ``plan``, over the installed TensorRT as well, which must be that of the server. With ``winograd``, over
-    Limner's own kernel as well, where it runs the network in this precision.
+    INT8 differs between CPUs with and without VNNI or AMX. With a ``plan``, over the installed TensorRT as well, which
+    must be that of the server. With ``winograd``, over Limner's own kernel as well, where it runs the network in this
+    precision.
     """
     parts = {
         "weights": source.identity,
@@ -62,6 +63,8 @@ def fingerprint(
         "precision": precision,
         "version": spec.version,
     }
+    if precision == "int8" and not runs_int8_fast():
+        parts["weights range"] = "half"
     if plan:
         parts["plan"] = [_digest(_HERE / name for name in _PLAN_SOURCES), *_installed(_TENSORRT).items()]
     if winograd and precision == "int8" and ARCHITECTURES[source.architecture].winograd:

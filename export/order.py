@@ -10,6 +10,7 @@ from export.catalogue import build_catalog
 from export.download import Downloader
 from export.environment import ensure_export_packages
 from export.hashing import HashMemory
+from export.kept import kept_export
 from export.manifest import Manifest
 from export.models import MODELS, ModelSpec, model_spec
 from export.precisions import aim_of, check_servable
@@ -106,7 +107,8 @@ def carry_out(order: Order, settings: Settings, reporter: Reporter | None = None
             except WeightsError as error:
                 if not order.lenient:
                     raise
-                problems[item.spec.name] = error.message
+                if kept_export(item.spec, store, settings.profile) is None:
+                    problems[item.spec.name] = error.message
                 reporter.line(f"{item.spec.name} is left out: {error.message}")
                 continue
             manifest = export_into(store, item.spec, source, aim_of(settings, item.spec.precisions), reporter)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
+from export.blend import WEAK_DENOISERS
 from export.catalogue import build_catalog
 from export.download import Downloader
 from export.environment import ensure_export_packages
+from export.files import CannotWrite
 from export.fingerprint import fingerprint, tools_unchanged
+from export.kept import kept_export, told_of
 from export.models import MODELS, ModelSpec, model_spec
 from export.precisions import aim_of, check_servable
 from export.progress import Reporter
@@ -20,9 +23,14 @@ from export.run import export_into
 from export.sources import Source
 from export.store import ModelStore
 from export.weights import WeightsFinder, with_denoise
-from limner.catalog import Catalog
-from limner.errors import CheckpointMismatch, ChecksumMismatch, WeightsError
+from limner.catalog import Catalog, Role
+from limner.errors import CheckpointMismatch, ChecksumMismatch, ExportError, WeightsError
 from limner.settings import Settings
+
+_USEFUL: tuple[Role, ...] = ("face_restorer", "background")
+"""Without any of these no photo becomes better."""
+
+_ONLY_BLENDED = frozenset(WEAK_DENOISERS.values())
 
 
 def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter: Reporter | None = None) -> Catalog:
@@ -35,12 +43,14 @@ def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter
         reporter: told what is going on.
 
     Returns:
-        The catalogue, as written to ``<models_dir>/catalog.json``. A role without weights is unavailable in it, with
-        the reason.
+        The catalogue, as written to ``<models_dir>/catalog.json``. A role without weights, or whose export fails, is
+        unavailable in it, with the reason, unless an older export of it can still be served.
 
     Raises:
         WeightsError: where a weight file is there but wrong, unsafe or another network's.
-        ExportError: where an export fails or does not match its source, or a model is unknown.
+        CannotWrite: where the disk is full.
+        ExportError: where the export of somebody's own weights fails, or one fails and nothing useful is left, or a
+            model is unknown.
         SettingsError: where the precision does not go with the profile.
     """
     reporter = reporter or Reporter()
@@ -60,13 +70,29 @@ def prepare(settings: Settings, *, models: Iterable[str] | None = None, reporter
 def _bring_up_to_date(
     settings: Settings, specs: list[ModelSpec], store: ModelStore, reporter: Reporter
 ) -> dict[str, str]:
-    """Export stale models; why those without weights could not be, by model name."""
+    """Export stale models; why those that are not there could not be, by model name."""
     finder = WeightsFinder(settings)
     stale = _stale(specs, store, finder, settings)
     if not stale:
         return {}
-    ensure_export_packages(reporter)
     problems: dict[str, str] = {}
+    failure: ExportError | None = None
+
+    def do_without(spec: ModelSpec, error: WeightsError | ExportError) -> None:
+        kept = kept_export(spec, store, settings.profile)
+        if kept is not None:
+            reporter.line(told_of(kept, error.message))
+            return
+        problems[spec.name] = error.message
+        reporter.line(f"{spec.name} is switched off: {error.message}")
+
+    try:
+        ensure_export_packages(reporter)
+    except ExportError as error:
+        failure = error
+        for spec in stale:
+            do_without(spec, error)
+        stale = []
     with Downloader(settings, reporter) as downloads:
         for spec in stale:
             try:
@@ -74,17 +100,21 @@ def _bring_up_to_date(
             except ChecksumMismatch:
                 raise
             except WeightsError as error:
-                problems[spec.name] = error.message
-                reporter.line(f"{spec.name} is switched off: {error.message}")
+                do_without(spec, error)
                 continue
             try:
                 export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
-            except CheckpointMismatch as error:
-                if source.kind != "official":
+            except CannotWrite:
+                raise
+            except (CheckpointMismatch, ExportError) as error:
+                if source.custom:
                     raise
-                # The published bytes are right, so the fault is Limner's; the other roles need not suffer for it.
-                problems[spec.name] = error.message
-                reporter.line(f"{spec.name} is switched off: {error.message}")
+                # The published bytes are right, so the fault is Limner's or this machine's; the other roles need not
+                # suffer for it.
+                do_without(spec, error)
+                failure = error if isinstance(error, ExportError) else failure
+    if failure is not None and not any(map(build_catalog(store, problems).available, _USEFUL)):
+        raise failure
     return problems
 
 
@@ -110,12 +140,18 @@ def _obtain(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, downloads
 
 
 def _looked_after(settings: Settings, store: ModelStore) -> list[ModelSpec]:
+    """Those exported by default, those that are there, and those whose file is.
+
+    A file that others are blended with is there for their sake.
+    """
     return [
         spec
         for spec in MODELS
         if spec.by_default
         or store.manifest(spec.name) is not None
-        or any((settings.weights_dir / weight.file).is_file() for weight in spec.files)
+        or any(
+            (settings.weights_dir / weight.file).is_file() for weight in spec.files if weight.file not in _ONLY_BLENDED
+        )
     ]
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 
+from export.files import CannotWrite
 from export.manifest import Manifest
 from export.models import ModelSpec
 from export.precisions import Aim
@@ -61,7 +62,8 @@ def _run(job: Job) -> Manifest:
             f"Its last words: {last_words[0] if last_words else 'none'}"
         ) from None
     if "error" in content:
-        raise from_wire(content["error"]) or ExportError(content["error"])
+        error = from_wire(content["error"]) or ExportError(content["error"])
+        raise CannotWrite(error.message) if content["cannot_write"] else error
     return Manifest(**content)
 
 

@@ -13,10 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from export.files import write_atomically
+from export.files import CannotWrite, write_atomically
 from export.manifest import Manifest
 from limner.catalog import CATALOG_FILE, Catalog
-from limner.errors import ExportError
 
 _STAGING = ".staging-"
 _REPLACED = ".replaced-"
@@ -99,7 +98,7 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise ExportError(
+        raise CannotWrite(
             f"The folder for exported models cannot be written ({error.strerror}). "
             "Free some room, or set LIMNER_DATA to another folder."
         ) from None

@@ -1,11 +1,12 @@
 """The process in which one model is exported: PyTorch's memory goes with it.
 
-It reads a job from standard input and writes a manifest, or an error as ``{"error": "[type] message"}``, to standard
-output, both one line of JSON. It ends when its parent does.
+It reads a job from standard input and writes a manifest, or an error as ``{"error": "[type] message", "cannot_write":
+…}``, to standard output, both one line of JSON. It ends when its parent does.
 """
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -16,12 +17,15 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from export.architectures import ARCHITECTURES
+from export.files import CannotWrite
 from export.fingerprint import fingerprint, tool_versions
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import OPSET, ModelSpec, model_spec
 from export.precisions import Aim
 from export.sources import Source
 from limner.errors import ExportError, LimnerError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,8 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
 
     Raises:
         WeightsError: where the weights cannot be read or belong to another network.
-        ExportError: where the graph cannot be exported, differs from its source, or the disk is full.
+        CannotWrite: where the disk is full.
+        ExportError: where the graph cannot be exported or differs from its source.
     """
     from export.float_graph import float_graph  # noqa: PLC0415 - heavy, and not there before an export is needed
     from export.precision.forms import write_forms  # noqa: PLC0415
@@ -90,7 +95,7 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
     except OSError as error:
         needed = 3 * len(graph.model.SerializeToString()) / 1e6
-        raise ExportError(
+        raise CannotWrite(
             f"{spec.name} could not be written ({error.strerror}). Free at least {needed:.0f} MB, "
             "or set LIMNER_DATA to a folder with room."
         ) from None
@@ -110,6 +115,21 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+def _explained(error: Exception, model: str) -> ExportError:
+    """A sentence for what no tool was expected to raise."""
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return CannotWrite(
+            f"{model} could not be exported ({error.strerror}). Free some room, also for temporary files."
+        )
+    if isinstance(error, MemoryError):
+        return ExportError(f"{model} could not be exported: memory ran out, of which 2 GB should be free.")
+    said = next(iter(str(error).splitlines()), "")[:300]
+    return ExportError(
+        f"{model} could not be exported ({type(error).__name__}: {said}). "
+        "Check that the pinned versions are installed: limner doctor."
+    )
+
+
 def main() -> None:
     """Do the job on standard input."""
     job = Job.from_json(sys.stdin.readline())
@@ -117,8 +137,9 @@ def main() -> None:
     answer, sys.stdout = sys.stdout, sys.stderr
     try:
         line = json.dumps(asdict(export_model(model_spec(job.model), job.source, job.aim, Path(job.folder))))
-    except LimnerError as error:
-        line = json.dumps({"error": error.to_wire()})
+    except Exception as error:  # PyTorch, ONNX Runtime, OpenVINO and NNCF raise many kinds
+        told = error if isinstance(error, LimnerError) else _explained(error, job.model)
+        line = json.dumps({"error": told.to_wire(), "cannot_write": isinstance(told, CannotWrite)})
     answer.write(line + "\n")
     answer.flush()
     # The watching thread holds standard input; an ordinary exit could wait for it.

@@ -44,9 +44,6 @@ CLASSES: Final = (
 )
 """What the numbers mean: the order of CelebAMask-HQ. BiSeNet's is another one."""
 
-NOT_FACE: Final = frozenset({"background", "hat", "necklace", "neck", "cloth"})
-"""What ``FaceRestoreHelper`` of facexlib 0.3.0 keeps from the photo: classes 0, 14, 16, 17 and 18."""
-
 SLOPE: Final = 0.2
 MEAN: Final = (0.5, 0.5, 0.5)
 DEVIATION: Final = (0.5, 0.5, 0.5)

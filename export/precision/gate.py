@@ -20,8 +20,8 @@ Outputs = tuple[NDArray[Any], ...]
 IDENTICAL = 100.0
 """PSNR of equal pictures, in dB, instead of infinity."""
 
-NOT_FACE = (0, 14, 15, 16, 17, 18)
-"""Classes of both parsers that lie outside the face or on its edge: background, neck, what is worn, hair."""
+NOT_FACE = (0, 14, 16, 17, 18)
+"""Classes that are not pasted, whichever the parser: those of ``ensemble.mask``, whose masks are compared here."""
 
 _CANDIDATES = 20
 

@@ -25,6 +25,7 @@ from export.precision.layers import kept_convolutions, widen_ranges
 from export.precision.openvino_ir import write_openvino
 from export.precision.recipes import LIMITS, Recipe, recipes_for
 from export.precision.samples import Inputs, calibration_inputs, evaluation_inputs
+from export.precisions import runs_int8_fast
 from limner.errors import ExportError
 
 _RUN = {"INFERENCE_PRECISION_HINT": "f32"}
@@ -54,10 +55,14 @@ def write_int8(spec: ModelSpec, float_model: Any, folder: Path) -> Forms:
         ExportError: where NNCF fails.
         OSError: where the disk is full.
     """
+    recipes = recipes_for(spec)
+    if not recipes:
+        write_openvino(float_model, folder / OPENVINO_FILE)
+        return Forms("fp32", (), f"There are no limits to judge INT8 of the role {spec.role} by.")
     pictures = evaluation_inputs(spec)
     references = run(float_model, pictures)
     tried: list[dict[str, object]] = []
-    for recipe in recipes_for(spec):
+    for recipe in recipes:
         quantised = quantise(spec, float_model, recipe)
         verdict = judge(spec, references, run(quantised, pictures), LIMITS[spec.role])
         tried.append(verdict.entry(recipe.name))
@@ -88,8 +93,8 @@ def quantise(spec: ModelSpec, float_model: Any, recipe: Recipe) -> Any:
             model_type=nncf.ModelType.TRANSFORMER if recipe.equalised else None,
             ignored_scope=nncf.IgnoredScope(names=kept, types=list(recipe.float_types), validate=False),
             advanced_parameters=nncf.AdvancedQuantizationParameters(
-                # Only CPUs with VNNI or AMX are given INT8; their sums of 8-bit products do not overflow.
-                overflow_fix=OverflowFix.DISABLE,
+                # Without VNNI or AMX, sums of two 8-bit products overflow; weights of half the range keep them small.
+                overflow_fix=OverflowFix.DISABLE if runs_int8_fast() else OverflowFix.ENABLE,
                 # Made for classifiers: on Real-ESRGAN it takes 0.4 dB away (docs/quality.md).
                 disable_bias_correction=True,
                 activations_range_estimator_params=_RANGES,

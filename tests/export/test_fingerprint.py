@@ -22,6 +22,16 @@ def test_every_file_that_makes_a_precision_is_known() -> None:
     assert files - known - {"__init__.py"} == set()
 
 
+def test_int8_is_another_for_a_cpu_without_vnni(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prints(fast: bool) -> tuple[str, str]:
+        monkeypatch.setattr(fingerprint, "runs_int8_fast", lambda: fast)
+        x4 = model_spec("realesrgan_x4"), seeded(weight_file("RealESRGAN_x4plus.pth"), 0)
+        return fingerprint.fingerprint(*x4, "int8"), fingerprint.fingerprint(*x4, "fp32")
+
+    assert prints(True)[0] != prints(False)[0]
+    assert prints(True)[1] == prints(False)[1]
+
+
 @pytest.mark.parametrize("changed", ["kernels/rrdb/winograd.h", "kernels/rrdb/rrdb.cc", "export/winograd/build.py"])
 def test_a_change_of_limners_own_kernel_is_a_change_of_what_it_runs(
     changed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -99,6 +99,15 @@ def test_an_overflow_is_caught_and_fp32_is_written(tmp_path: Path) -> None:
     assert not np.array_equal(run(SPEC, emulated(halved), SAMPLES)[0][0], SAMPLES[0][0])
 
 
+def test_a_role_without_limits_stays_fp32(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fp16, "LIMITS", {})
+    model = chain(("Conv", 1.0))
+    forms = write_fp16(SPEC, model, tmp_path)
+    assert (forms.precision, forms.quality) == ("fp32", ())
+    assert forms.reason == "There are no limits to judge FP16 of the role background by."
+    assert onnx.load(tmp_path / "model.onnx") == model
+
+
 @pytest.mark.usefixtures("few_samples")
 def test_norms_are_kept_where_only_they_overflow(tmp_path: Path) -> None:
     model = chain(("Conv", 10.0), ("Pow", 2.0), ("Sqrt", 0.0), ("Conv", 0.1))

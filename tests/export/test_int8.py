@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,25 @@ def test_kept_layers_stay_in_fp32(float_model) -> None:
         quantised = int8.quantise(SPEC, float_model, recipe)
         counts.append(sum(node.get_element_type().get_type_name() == "i8" for node in quantised.get_ops()))
     assert counts[0] - counts[1] == 3
+
+
+@pytest.mark.parametrize(("fast", "reach"), [(True, 127), (False, 64)])
+def test_weights_take_half_the_range_where_sums_would_overflow(
+    float_model, fast: bool, reach: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without VNNI or AMX, two products of 8 bits are added in 16."""
+    monkeypatch.setattr(int8, "runs_int8_fast", lambda: fast)
+    quantised = int8.quantise(SPEC, float_model, Recipe("mixed"))
+    weights = [node.data for node in quantised.get_ops() if node.get_element_type().get_type_name() == "i8"]
+    assert len(weights) > 10
+    assert max(int(np.abs(values.astype(np.int32)).max()) for values in weights) == reach
+
+
+def test_a_role_without_limits_stays_fp32(graph, tmp_path: Path) -> None:
+    forms = write_forms(replace(SPEC, role="identity"), graph, "int8", tmp_path)
+    assert (forms.precision, forms.quality) == ("fp32", ())
+    assert forms.reason == "There are no limits to judge INT8 of the role identity by."
+    assert not {"i8", "u8"} & set(constants(tmp_path / OPENVINO_FILE))
 
 
 def test_a_margin_widens_ranges_of_activations_only(float_model) -> None:

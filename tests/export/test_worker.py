@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -184,6 +185,33 @@ def test_worker_that_dies_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Job, "to_json", lambda self: json.dumps({"model": "realesrgan_x4"}))
     with pytest.raises(ExportError, match=r"ended unexpectedly.*KeyError"):
         export.run._run(Job("realesrgan_x4", SOURCE, AIM, "/x"))
+
+
+@pytest.mark.parametrize(
+    ("raised", "cannot_write", "what"),
+    [
+        (
+            "RuntimeError('the runtime failed\\nat length')",
+            False,
+            r"\(RuntimeError: the runtime failed\)\. .*limner doctor",
+        ),
+        ("MemoryError()", False, "memory ran out"),
+        ("OSError(28, 'No space left on device')", True, r"\(No space left on device\)\. Free"),
+    ],
+)
+def test_what_no_tool_was_expected_to_raise_is_a_sentence(raised: str, cannot_write: bool, what: str) -> None:
+    script = f"import export.worker as w\ndef fail(*_): raise {raised}\nw.export_model = fail\nw.main()"
+    job = Job("realesrgan_x4", SOURCE, AIM, "/x").to_json()
+    with subprocess.Popen(
+        [sys.executable, "-c", script], cwd=PROJECT_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        worker.stdin.write(job + "\n")
+        worker.stdin.flush()
+        answer = json.loads(worker.stdout.readline())
+    assert answer["cannot_write"] is cannot_write
+    assert re.fullmatch(rf"\[export-failed\] realesrgan_x4 could not be exported.*{what}.*", answer["error"])
 
 
 def test_worker_ends_with_its_parent() -> None:
