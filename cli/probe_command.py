@@ -10,7 +10,7 @@ import click
 
 from limner.errors import ServingError
 from limner.settings import Settings, get_settings
-from serving.process import own_url
+from serving.process import Endpoint, own_url
 
 _TIMEOUT = click.option(
     "--timeout",
@@ -42,7 +42,7 @@ def gateway(alive: bool, timeout: float) -> None:
 
 
 @probe.command()
-@click.option("--alive", is_flag=True, help="Whether it answers; that it is full is an answer, too.")
+@click.option("--alive", is_flag=True, help="Whether it works; that it is full, or busy with other photos, will do.")
 @_TIMEOUT
 def triton(alive: bool, timeout: float) -> None:
     """Whether `limner triton` is ready: a tiny photo is enhanced.
@@ -89,11 +89,12 @@ def ask_triton(settings: Settings, timeout: float, *, full_is_healthy: bool) -> 
     from tritonclient import grpc  # noqa: PLC0415 - heavy, and nothing that a probe of the gateway needs
 
     from limner.canary import LIGHT_PARAMETERS  # noqa: PLC0415
-    from serving.canary import CanaryFailed, CanaryRefused, send_canary  # noqa: PLC0415
+    from serving.canary import CanaryFailed, CanaryRefused, send_canary_among_others  # noqa: PLC0415
 
-    with grpc.InferenceServerClient(own_url(settings.triton_host, settings.triton_grpc_port)) as client:
+    endpoint = Endpoint(settings.triton_grpc_port, settings.triton_metrics_port, host=settings.triton_host)
+    with grpc.InferenceServerClient(endpoint.url) as client:
         try:
-            send_canary(client, LIGHT_PARAMETERS, timeout)
+            send_canary_among_others(client, endpoint, LIGHT_PARAMETERS, timeout)
         except CanaryRefused as error:
             if full_is_healthy:
                 return "full"

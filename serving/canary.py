@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import zlib
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from tritonclient.utils import InferenceServerException
 from limner.canary import SIDE, canary_png
 from limner.errors import QueueFull, ServingError
 from limner.triton_messages import from_triton
+from serving.photo_metrics import photos_finished
+from serving.process import Endpoint
 
 
 class CanaryFailed(ServingError):
@@ -21,8 +24,12 @@ class CanaryFailed(ServingError):
     type, title = "canary-failed", "Canary failed"
 
 
+class CanaryLate(CanaryFailed):
+    """No answer came in time."""
+
+
 class CanaryRefused(CanaryFailed):
-    """The server has as much work as it takes: it is alive, and says so."""
+    """The server has as much work as it takes: it is alive, and says so, or finishes other photos meanwhile."""
 
 
 def is_ready(client: triton.InferenceServerClient) -> bool:
@@ -72,6 +79,31 @@ def send_canary(client: triton.InferenceServerClient, parameters: Mapping[str, s
         raise CanaryFailed("The canary photo came back in a wrong size.")
 
 
+def send_canary_among_others(
+    client: triton.InferenceServerClient, endpoint: Endpoint, parameters: Mapping[str, str], timeout: float
+) -> None:
+    """:func:`send_canary` to a server that may be at work: one that is only slow is not to be ended.
+
+    Raises:
+        CanaryRefused: the server is full, or other photos were finished while the canary waited in vain.
+        CanaryFailed: as there.
+    """
+    before = _finished(endpoint)
+    try:
+        send_canary(client, parameters, timeout)
+    except CanaryLate as error:
+        if before is not None and (_finished(endpoint) or 0) > before:
+            raise CanaryRefused(f"{error.message} Other photos were finished meanwhile.") from error
+        raise
+
+
+def _finished(endpoint: Endpoint) -> int | None:
+    try:
+        return photos_finished(endpoint)
+    except (OSError, http.client.HTTPException):
+        return None
+
+
 def _infer(
     client: triton.InferenceServerClient,
     model: str,
@@ -82,6 +114,9 @@ def _infer(
     try:
         return client.infer(model, inputs, parameters=dict(parameters) or None, client_timeout=timeout)
     except InferenceServerException as error:
-        refused = isinstance(from_triton(error.message() or ""), QueueFull)
-        kind, word = (CanaryRefused, "was refused") if refused else (CanaryFailed, "failed")
+        kind, word = CanaryFailed, "failed"
+        if isinstance(from_triton(error.message() or ""), QueueFull):
+            kind, word = CanaryRefused, "was refused"
+        elif error.status() == "StatusCode.DEADLINE_EXCEEDED":
+            kind = CanaryLate
         raise kind(f"The canary inference of {model} {word}: {error.message()}") from error

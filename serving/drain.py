@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import http.client
-import re
 import time
 
-from serving.process import Endpoint, own_url
-
-AT_WORK = "limner_photos_at_work"
-"""The gauge that the entry points keep (:mod:`model_repository.entry`)."""
+from serving.photo_metrics import photos_at_work
+from serving.process import Endpoint
 
 _LOOK_SECONDS = 0.5
 _IDLE_LOOKS = 4
 """So many in a row: gateways that send photos here may not have heard yet that it stops."""
-
-_VALUE = re.compile(rf"^{AT_WORK}\{{[^}}]*\}} (\S+)$", re.MULTILINE)
-
-
-def photos_at_work(endpoint: Endpoint) -> int:
-    """How many photos the server works on.
-
-    Raises:
-        OSError, http.client.HTTPException: its metrics do not answer.
-    """
-    connection = http.client.HTTPConnection(own_url(endpoint.host, endpoint.metrics), timeout=5)
-    try:
-        connection.request("GET", "/metrics")
-        text = connection.getresponse().read().decode("utf-8", "replace")
-    finally:
-        connection.close()
-    return round(sum(float(value) for value in _VALUE.findall(text)))
 
 
 def drain(endpoint: Endpoint, seconds: float) -> int:

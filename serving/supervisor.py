@@ -17,7 +17,7 @@ from limner.canary import LIGHT_PARAMETERS
 from limner.errors import LimnerError, ServingError
 from limner.settings import Settings
 from serving.assemble import assemble
-from serving.canary import CanaryFailed, CanaryRefused, check_tensors, is_ready, send_canary
+from serving.canary import CanaryFailed, CanaryRefused, check_tensors, is_ready, send_canary, send_canary_among_others
 from serving.explain import explained
 from serving.gpu_packages import check_profile
 from serving.locate import TritonInstallation, locate_triton
@@ -230,10 +230,10 @@ class Supervisor:
                 if time.monotonic() < next_canary:
                     continue
                 try:
-                    send_canary(client, LIGHT_PARAMETERS, _CANARY_TIMEOUT)
+                    send_canary_among_others(client, self.endpoint, LIGHT_PARAMETERS, _CANARY_TIMEOUT)
                     missed = 0
                 except CanaryRefused:
-                    pass  # full: were it stuck, its queues would empty by their time-outs, and canaries fail then
+                    missed = 0  # busy: were it stuck, its queues would empty by their time-outs, and canaries fail then
                 except CanaryFailed as error:
                     missed += 1
                     logger.warning("%s", error.message)

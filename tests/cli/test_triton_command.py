@@ -21,7 +21,7 @@ import tritonclient.grpc as triton
 from ensemble.photo import UInt8
 from limner.catalog import CATALOG_FILE, Catalog
 from limner.settings import PROJECT_ROOT, Settings
-from serving.drain import photos_at_work
+from serving.photo_metrics import photos_at_work
 from serving.process import Endpoint, free_port, is_living_stub
 from tests.conftest import enhancing
 from tests.model_repository.photos import encode

@@ -13,7 +13,7 @@ from limner.canary import LIGHT_PARAMETERS
 from limner.errors import SettingsError
 from limner.settings import Settings
 from serving.canary import send_canary
-from serving.drain import photos_at_work
+from serving.photo_metrics import photos_at_work
 from serving.process import Endpoint, require_free_port
 from serving.supervisor import Supervisor
 
