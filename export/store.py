@@ -15,7 +15,7 @@ from pathlib import Path
 
 from export.files import CannotWrite, write_atomically
 from export.manifest import Manifest
-from limner.catalog import CATALOG_FILE, Catalog
+from limner.catalog import CATALOG_FILE, Catalog, DamagedCatalog
 
 _STAGING = ".staging-"
 _REPLACED = ".replaced-"
@@ -36,7 +36,7 @@ class ModelStore:
         """The catalogue as it was last written; empty where it was not or cannot be read."""
         try:
             return Catalog.load(self.folder / CATALOG_FILE)
-        except (ValueError, TypeError, KeyError):
+        except DamagedCatalog:
             return Catalog()
 
     def write_catalog(self, catalog: Catalog) -> None:

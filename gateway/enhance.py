@@ -54,17 +54,15 @@ async def _run(request: Request, services: Services, job: Job) -> Enhanced:
 
 def _delivery(services: Services, client: Client, filename: str, result: Enhanced) -> Delivery:
     """The answer. Its place is free once it is on its way, so it counts among the results that fill the memory."""
-    shelf, size = services.desk.shelf, len(result.image)
+    size = len(result.image)
 
     async def delivered() -> None:
-        shelf.sending -= size
         services.handed_out(kind="synchronous", client=client, size=size)
 
     async def broken_off() -> None:
-        shelf.sending -= size
         services.broke_off(kind="synchronous", client=client, size=size)
 
-    delivery = Delivery(
+    return Delivery(
         in_pieces(result.image),
         delivered=delivered,
         broken_off=broken_off,
@@ -74,6 +72,5 @@ def _delivery(services: Services, client: Client, filename: str, result: Enhance
             "Content-Disposition": content_disposition(filename, result.format),
             REPORT_HEADER: compact_report(result.report),
         },
+        counted=services.desk.shelf.on_its_way(size),
     )
-    shelf.sending += size
-    return delivery

@@ -122,11 +122,8 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
         sealed = await services.desk.shelf.take(name, record)
         plain = seal.open(RESULT, sealed)
     size = len(plain)
-    held = size + len(sealed)  # the store has let go of it, but it may have to be given back
-    services.desk.shelf.sending += held
 
     async def delivered() -> None:
-        services.desk.shelf.sending -= held
         wipe(plain)
         services.handed_out(kind="photo", client=caller, size=size, task=name)
         await services.desk.shelf.delivered(name)
@@ -134,10 +131,7 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
     async def broken_off() -> None:
         wipe(plain)
         services.broke_off(kind="photo", client=caller, size=size, task=name)
-        try:
-            await services.desk.shelf.give_back(name, record, sealed)
-        finally:
-            services.desk.shelf.sending -= held
+        await services.desk.shelf.give_back(name, record, sealed)
 
     return Delivery(
         in_pieces(plain),
@@ -145,6 +139,8 @@ async def image(task_id: TaskId, services: Shared, caller: Caller) -> Response:
         broken_off=broken_off,
         media_type=f"image/{detail['format']}",
         headers={"Content-Length": str(size), **headers},
+        # The store has let go of the sealed one, but it may have to be given back.
+        counted=services.desk.shelf.on_its_way(size + len(sealed)),
     )
 
 

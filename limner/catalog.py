@@ -20,8 +20,8 @@ ROLES: tuple[Role, ...] = ("detector", "face_restorer", "parser", "background", 
 CATALOG_FILE = "catalog.json"
 
 
-class DamagedCatalog(ExportError, ValueError):
-    """A ValueError too, for those who go on without a catalogue that cannot be read."""
+class DamagedCatalog(ExportError):
+    """The catalogue is there and cannot be read."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Catalog:
             return Catalog.from_json(path.read_text("utf-8")) if path.is_file() else Catalog()
         except (OSError, ValueError, TypeError, KeyError, AttributeError):
             raise DamagedCatalog(
-                f"{path} cannot be read, or is of another version. Run `limner export` to write it anew."
+                f"{path} cannot be read, or is of another version. Run `limner export` with the same LIMNER_DATA."
             ) from None
 
     @staticmethod

@@ -35,7 +35,8 @@ def assemble(
         winograd: whether Limner's own kernel serves the networks that were exported for it.
 
     Raises:
-        ServingError: the catalogue cannot be read, a network has no configuration for the profile, or the folder
+        DamagedCatalog: the catalogue cannot be read.
+        ServingError: a network has no configuration for the profile, or the folder
             cannot be written.
     """
     remove_stale(run_dir)
@@ -65,7 +66,7 @@ def _fill(
                 (folder.backends / backend.name).symlink_to(backend)
 
     folder.models.mkdir()
-    catalog = _catalog(exported / CATALOG_FILE)
+    catalog = Catalog.load(exported / CATALOG_FILE)
     served = {entry.model for entry in catalog.entries if entry.available}
     by_kernel: set[str] = set()
     for model in _subfolders(MODEL_REPOSITORY):
@@ -79,15 +80,6 @@ def _fill(
         elif (model / "config.pbtxt").is_file():
             _link_model(model, model, folder.models / model.name)
     (folder.models / CATALOG_FILE).write_text(as_served(catalog, exported, profile, by_kernel).to_json(), "utf-8")
-
-
-def _catalog(path: Path) -> Catalog:
-    try:
-        return Catalog.load(path)
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        raise ServingError(
-            f"{path} cannot be read, or is of another version. Run `limner export` with the same LIMNER_DATA."
-        ) from None
 
 
 def is_python_based(backend: Path) -> bool:

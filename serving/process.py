@@ -42,10 +42,10 @@ _EXIT_TIMEOUT = 15.0
 _LOG_LINES = 400
 
 
-def free_port() -> int:
-    """A loopback port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+def free_port(host: str = LOOPBACK) -> int:
+    """A port of ``host`` that nobody listens on just now."""
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, 0))
         return int(probe.getsockname()[1])
 
 
@@ -55,8 +55,7 @@ def require_free_port(host: str, port: int, variable: str) -> None:
     Raises:
         SettingsError: naming the setting that would move it.
     """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+    with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -93,6 +92,10 @@ class Endpoint:
 def own_url(host: str, port: int) -> str:
     """``host:port`` at which this machine reaches what listens on ``host``, which may stand for all addresses."""
     return _joined({"0.0.0.0": LOOPBACK, "::": "::1"}.get(host, host), port)  # noqa: S104 - asked for, not listened on
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 def _joined(host: str, port: int) -> str:

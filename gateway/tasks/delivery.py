@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import AbstractContextManager
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -19,7 +20,7 @@ LEAST_BYTES_PER_SECOND = 20_000
 class Delivery(Response):
     """Streams ``pieces``; then awaits ``delivered``, or ``broken_off`` where not all of it went out.
 
-    What the client's kernel has taken counts as delivered: HTTP knows no receipt.
+    What the client's kernel has taken counts as delivered: HTTP knows no receipt. ``counted`` holds all the while.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Delivery(Response):
         broken_off: Callable[[], Awaitable[None]],
         media_type: str,
         headers: dict[str, str],
+        counted: AbstractContextManager[None] | None = None,
     ) -> None:
         self.status_code = 200
         self.media_type = media_type
@@ -38,8 +40,13 @@ class Delivery(Response):
         self._pieces = pieces
         self._delivered = delivered
         self._broken_off = broken_off
+        self._counted = counted or contextlib.nullcontext()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        with self._counted:
+            await self._send_all(receive, send)
+
+    async def _send_all(self, receive: Receive, send: Send) -> None:
         gone = asyncio.ensure_future(_disconnected(receive))
         complete = False
         deadline = time.monotonic() + GRACE_SECONDS

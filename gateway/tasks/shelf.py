@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 
 from gateway.audit import Audit, Reason
 from gateway.clock import now
@@ -35,6 +35,15 @@ class Shelf:
         self._audit = audit
         self._persist = persist
         self._unfetched: list[tuple[float, str]] = []
+
+    @contextmanager
+    def on_its_way(self, size: int) -> Iterator[None]:
+        """Count ``size`` bytes among those on their way."""
+        self.sending += size
+        try:
+            yield
+        finally:
+            self.sending -= size
 
     @property
     def unfetched(self) -> int:

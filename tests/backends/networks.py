@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from backends.model_config import ModelConfig
+
+BARE_CONFIG = ModelConfig(
+    name="m",
+    file=Path("model.onnx"),
+    max_batch_size=4,
+    inputs=(),
+    outputs=(),
+    parameters={},
+    optimization={},
+    custom_ops=(),
+    kind="CPU",
+    device_id=0,
+    instances=1,
+)
+"""Of a model without tensors, on the CPU."""
 
 DTYPES = {
     "BOOL": TensorProto.BOOL,

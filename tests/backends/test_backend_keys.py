@@ -14,30 +14,20 @@ from backends.onnxruntime.providers import choose_providers
 from backends.openvino import keys as openvino_keys
 from limner.cpu import usable_cores
 from limner.errors import ServingError
+from tests.backends.networks import BARE_CONFIG
 
-CONFIG = ModelConfig(
-    name="m",
-    file=Path("model.onnx"),
-    max_batch_size=4,
-    inputs=(),
-    outputs=(),
-    parameters={},
-    optimization={},
-    custom_ops=(),
-    kind="CPU",
-    device_id=0,
-    instances=1,
-)
 CORES = usable_cores()
 ALL_PROVIDERS = ("TensorrtExecutionProvider", "CUDAExecutionProvider", "OpenVINOExecutionProvider")
 
 
 def openvino(parameters: dict[str, str], instances: int = 1) -> openvino_keys.OpenVinoKeys:
-    return openvino_keys.read_keys(replace(CONFIG, parameters=parameters, instances=instances))
+    return openvino_keys.read_keys(replace(BARE_CONFIG, parameters=parameters, instances=instances))
 
 
 def onnxruntime(parameters: dict[str, str], level: int = 0) -> onnxruntime_keys.SessionKeys:
-    return onnxruntime_keys.read_keys(replace(CONFIG, parameters=parameters, optimization={"graph": {"level": level}}))
+    return onnxruntime_keys.read_keys(
+        replace(BARE_CONFIG, parameters=parameters, optimization={"graph": {"level": level}})
+    )
 
 
 def accelerator(side: str, name: str, **parameters: str) -> dict[str, Any]:
@@ -46,7 +36,7 @@ def accelerator(side: str, name: str, **parameters: str) -> dict[str, Any]:
 
 
 def gpu(optimization: dict[str, Any], **parameters: str) -> ModelConfig:
-    return replace(CONFIG, optimization=optimization, parameters=parameters, kind="GPU", device_id=1)
+    return replace(BARE_CONFIG, optimization=optimization, parameters=parameters, kind="GPU", device_id=1)
 
 
 @pytest.mark.parametrize(("amx", "precision"), [(False, "f32"), (True, "bf16")])
@@ -115,7 +105,7 @@ def test_openvino_wrong_keys_are_named(parameters: dict[str, str], message: str)
 
 def test_openvino_refuses_gpu_instances() -> None:
     with pytest.raises(ServingError, match="runs KIND_CPU instances only, got KIND_GPU"):
-        openvino_keys.read_keys(replace(CONFIG, kind="GPU"))
+        openvino_keys.read_keys(replace(BARE_CONFIG, kind="GPU"))
 
 
 @pytest.mark.parametrize(
@@ -176,7 +166,7 @@ def test_tensorrt_keys_become_provider_options() -> None:
 
 
 def test_gpu_accelerators_do_not_apply_to_cpu_instances() -> None:
-    config = replace(CONFIG, optimization=accelerator("gpu", "tensorrt", precision_mode="FP16"))
+    config = replace(BARE_CONFIG, optimization=accelerator("gpu", "tensorrt", precision_mode="FP16"))
     assert choose_providers(config, ()) == [("CPUExecutionProvider", {})]
 
 
@@ -187,7 +177,7 @@ def test_gpu_accelerators_do_not_apply_to_cpu_instances() -> None:
         (gpu(accelerator("gpu", "tensor-rt")), "model 'm': unknown gpu_execution_accelerator 'tensor-rt'"),
         (gpu({}), "model 'm' asks for CUDAExecutionProvider, which the installed onnxruntime lacks; the package that"),
         (gpu({}), "onnxruntime-gpu"),
-        (replace(CONFIG, optimization=accelerator("cpu", "openvino")), "onnxruntime-openvino"),
+        (replace(BARE_CONFIG, optimization=accelerator("cpu", "openvino")), "onnxruntime-openvino"),
     ],
 )
 def test_onnxruntime_wrong_accelerators_are_named(config: ModelConfig, message: str) -> None:

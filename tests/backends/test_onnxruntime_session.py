@@ -13,20 +13,13 @@ from backends.model_config import ModelConfig, TensorSpec
 from backends.onnxruntime.keys import read_keys
 from backends.onnxruntime.network import OnnxRuntimeNetwork
 from limner.errors import ServingError
-from tests.backends.networks import lookup_network
+from tests.backends.networks import BARE_CONFIG, lookup_network
 
-CONFIG = ModelConfig(
+CONFIG = replace(
+    BARE_CONFIG,
     name="lookup",
-    file=Path("model.onnx"),
-    max_batch_size=4,
     inputs=(TensorSpec("index", np.dtype(np.int64), (2,)),),
     outputs=(TensorSpec("value", np.dtype(np.float32), (2,)),),
-    parameters={},
-    optimization={},
-    custom_ops=(),
-    kind="CPU",
-    device_id=0,
-    instances=1,
 )
 
 

@@ -14,21 +14,20 @@ from limner.errors import SettingsError
 from limner.settings import Settings
 from serving.canary import send_canary
 from serving.photo_metrics import photos_at_work
-from serving.process import Endpoint, require_free_port
+from serving.process import Endpoint, free_port, require_free_port
 from serving.supervisor import Supervisor
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET6) as probe:
-        try:
-            probe.bind(("::1", 0))
-        except OSError:
-            pytest.skip("this machine has no loopback of IPv6")
-        return int(probe.getsockname()[1])
+@pytest.fixture(autouse=True)
+def _loopback() -> None:
+    try:
+        free_port("::1")
+    except OSError:
+        pytest.skip("this machine has no loopback of IPv6")
 
 
 def test_everything_works_and_listens_on_its_loopback(tmp_path: Path) -> None:
-    endpoint = Endpoint(free_port(), free_port(), host="::1")
+    endpoint = Endpoint(free_port("::1"), free_port("::1"), host="::1")
     assert endpoint.url == f"[::1]:{endpoint.grpc}"
     with Supervisor(Settings(data=tmp_path), endpoint) as server:
         with triton.InferenceServerClient(endpoint.url) as client:
@@ -40,7 +39,7 @@ def test_everything_works_and_listens_on_its_loopback(tmp_path: Path) -> None:
 
 
 def test_a_taken_port_is_named_in_brackets() -> None:
-    port = free_port()
+    port = free_port("::1")
     with socket.socket(socket.AF_INET6) as taken:
         taken.bind(("::1", port))
         taken.listen()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from limner.catalog import CATALOG_FILE
+from limner.catalog import CATALOG_FILE, DamagedCatalog
 from limner.errors import ServingError
 from limner.settings import PROJECT_ROOT
 from serving.assemble import assemble
@@ -113,7 +113,7 @@ def test_without_a_lock_the_id_tells(tmp_path: Path, gone: int) -> None:
 def test_what_cannot_be_put_together_is_not_left_half_made(tmp_path: Path) -> None:
     (tmp_path / "models").mkdir()
     (tmp_path / "models" / CATALOG_FILE).write_text("{")
-    with pytest.raises(ServingError, match="cannot be read"):
+    with pytest.raises(DamagedCatalog, match="cannot be read"):
         assemble(tmp_path / "run", locate_triton(lay_out(tmp_path / "triton")), tmp_path / "models", "cpu")
     assert not list((tmp_path / "run").iterdir())
 
