@@ -9,9 +9,6 @@
 {{- if not (or $keys $v.auth.allowAnonymous) }}
 {{- fail "There are no API keys, so whoever reaches the gateway could use it. Make one with `limner key NAME`, and put its entry into auth.apiKeys or into a Secret named by auth.existingSecret. Or set auth.allowAnonymous=true to let anyone in." }}
 {{- end }}
-{{- if contains "a80be25e94bae83ff588d88b4fe51b23b3e8529feeb7f9256bd3578397bad6db" (join "," $v.auth.apiKeys | lower) }}
-{{- fail "auth.apiKeys holds the sample of docs/operation.md, whose key anybody can read there. Make a key of your own with `limner key NAME`, and put its entry in place of the sample." }}
-{{- end }}
 {{- if and $keys $v.auth.allowAnonymous }}
 {{- fail "auth.allowAnonymous=true has no effect while there are API keys. Leave it out, or the keys." }}
 {{- end }}
