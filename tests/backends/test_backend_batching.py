@@ -18,7 +18,7 @@ from backends.dtypes import Arrays
 from backends.model_config import TensorSpec
 from backends.validation import FileTensor
 from limner.errors import InferenceFailed
-from tests.backends.test_backend_keys import CONFIG
+from tests.backends.networks import BARE_CONFIG
 
 
 def batch(rows: int, width: int = 2, start: int = 0) -> dict[str, NDArray[Any]]:
@@ -121,7 +121,7 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def test_each_request_gets_its_own_answer(log: list[str]) -> None:
     execution = importlib.import_module("backends.execution")
     network = Doubling()
-    config = replace(CONFIG, outputs=(TensorSpec("y", np.dtype(np.float32), (2,)),))
+    config = replace(BARE_CONFIG, outputs=(TensorSpec("y", np.dtype(np.float32), (2,)),))
     requests = [
         Request(batch(1)),
         Request(batch(1), cancelled=True),

@@ -12,15 +12,14 @@ import pytest
 from backends.model_config import ModelConfig, TensorSpec
 from backends.openvino.keys import read_keys
 from backends.openvino.network import OpenVinoNetwork
-from tests.backends.networks import fold_network, photo_network
-from tests.backends.test_backend_keys import CONFIG
+from tests.backends.networks import BARE_CONFIG, fold_network, photo_network
 
 
 def photo_config(folder: Path, **parameters: str) -> ModelConfig:
     onnx.save(photo_network(), folder / "model.onnx")
     uint8 = np.dtype(np.uint8)
     return replace(
-        CONFIG,
+        BARE_CONFIG,
         file=folder / "model.onnx",
         inputs=(TensorSpec("photo", uint8, (16, 16, 3)),),
         outputs=(TensorSpec("result", uint8, (16, 16, 3)),),
@@ -49,7 +48,7 @@ def test_a_failed_inference_does_not_spoil_the_next(tmp_path: Path) -> None:
     onnx.save(fold_network(), tmp_path / "model.onnx")
     float32 = np.dtype(np.float32)
     config = replace(
-        CONFIG,
+        BARE_CONFIG,
         file=tmp_path / "model.onnx",
         inputs=(TensorSpec("flat", float32, (-1,)),),
         outputs=(TensorSpec("folded", float32, (4, -1)),),

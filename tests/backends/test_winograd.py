@@ -19,15 +19,17 @@ from backends.winograd.keys import read_threads
 from backends.winograd.network import WinogradNetwork
 from export.precision.gate import psnr
 from limner import rrdb
+from limner.cpu import usable_cores
 from limner.errors import InferenceFailed, InputError, ServingError
 from limner.rrdb import LIBRARY_FILE, MAGIC, WEIGHTS_FILE, KernelUnusable, RrdbNetwork
 from limner.settings import PROJECT_ROOT
 from tests.backends.client import infer
+from tests.backends.networks import BARE_CONFIG
 from tests.backends.server import serve
-from tests.backends.test_backend_keys import CONFIG, CORES
 from tests.export.winograd.small_rrdb import in_fp32, require_kernel, tiles, write_version
 
 UINT8 = np.dtype(np.uint8)
+CORES = usable_cores()
 
 
 def picture_config(file: Path, **changes: object) -> ModelConfig:
@@ -35,7 +37,7 @@ def picture_config(file: Path, **changes: object) -> ModelConfig:
         "inputs": (TensorSpec("TILE", UINT8, (-1, -1, 3)),),
         "outputs": (TensorSpec("UPSCALED", UINT8, (-1, -1, 3)),),
     }
-    return replace(CONFIG, file=file, **(tensors | changes))  # type: ignore[arg-type]
+    return replace(BARE_CONFIG, file=file, **(tensors | changes))  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -203,10 +205,10 @@ def test_tensors_must_be_pictures(changes: dict[str, object], message: str, tmp_
     [({}, 1, CORES), ({"THREADS": "0"}, 1, CORES), ({"THREADS": "6"}, 1, 6), ({"THREADS": "6"}, 4, 1)],
 )
 def test_threads_are_the_cores_or_what_is_said(parameters: dict[str, str], instances: int, threads: int) -> None:
-    assert read_threads(replace(CONFIG, parameters=parameters, instances=instances)) == threads
+    assert read_threads(replace(BARE_CONFIG, parameters=parameters, instances=instances)) == threads
     assert len(os.sched_getaffinity(0)) == CORES
 
 
 def test_gpu_instances_are_refused() -> None:
     with pytest.raises(ServingError, match=r"model 'm': .* runs KIND_CPU instances only, got KIND_GPU"):
-        read_threads(replace(CONFIG, kind="GPU"))
+        read_threads(replace(BARE_CONFIG, kind="GPU"))
