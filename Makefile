@@ -60,7 +60,7 @@ bench: $(VENV)/.test upstream
 lint: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy limner cli ensemble export gateway serving backends perf deploy
+	$(BIN)/mypy limner cli ensemble export gateway serving backends perf deploy tests
 	$(BIN)/clang-format --dry-run -Werror kernels/rrdb/*.cc kernels/rrdb/*.h
 	$(BIN)/python -m gateway.web.build --then check
 	@for model in model_repository/*/1/model.py backends/*/model.py; do $(BIN)/mypy --no-error-summary $$model || exit 1; done

@@ -27,7 +27,7 @@ A Gather by what TopK gave is a part of sorting too.
 
 
 class ExactGraph(Protocol):
-    def exact(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+    def exact(self, *inputs: Any, **named: Any) -> tuple[Tensor, ...]:
         """One tensor for each output, before rounding, sorting and picking."""
 
 

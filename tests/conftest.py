@@ -40,7 +40,7 @@ def astronaut() -> UInt8:
     """NASA's public-domain portrait of Eileen Collins, uint8 [512, 512, 3]."""
     from skimage import data
 
-    return np.asarray(data.astronaut(), dtype=np.uint8)
+    return np.asarray(data.astronaut(), dtype=np.uint8)  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ import stat
 from collections import deque
 from collections.abc import Sequence
 
-import rars  # type: ignore[import-untyped]
+import rars
 
 from gateway.archives.formats import split_archive
 from gateway.archives.limits import Limits

@@ -14,8 +14,9 @@ from pathlib import Path
 from tritonclient import grpc
 
 from limner.settings import PROJECT_ROOT
+from serving.environment import environment
 from serving.locate import TritonInstallation, locate_triton
-from serving.process import environment, free_port
+from serving.process import free_port
 
 
 @contextlib.contextmanager

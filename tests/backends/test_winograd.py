@@ -116,7 +116,7 @@ def test_a_result_goes_nowhere_it_does_not_fit(versions: dict[int, Path]) -> Non
             network.run(picture, 2, out)
         assert not out.any()
     with pytest.raises(ValueError, match="float32"):
-        network.run(picture.astype(np.float32), 2)  # type: ignore[arg-type]
+        network.run(picture.astype(np.float32), 2)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -51,12 +52,13 @@ def files_below(folder: Path) -> set[str]:
 
 
 def test_faces_are_named_as_gfpgan_names_them(faces: UInt8, tmp_path: Path) -> None:
-    write_together(face_files(tmp_path, "王芳", "_hd", faces, 255 - faces))
+    inverted = np.asarray(255 - faces, np.uint8)
+    write_together(face_files(tmp_path, "王芳", "_hd", faces, inverted))
     plain = {f"{folder}/王芳_{number:02d}.png" for folder in ("cropped_faces", "cmp") for number in (0, 1)}
     assert files_below(tmp_path) == plain | {"restored_faces/王芳_00_hd.png", "restored_faces/王芳_01_hd.png"}
     assert np.array_equal(pixels(tmp_path / "cropped_faces/王芳_01.png"), faces[1])
-    assert np.array_equal(pixels(tmp_path / "restored_faces/王芳_01_hd.png"), 255 - faces[1])
-    assert np.array_equal(pixels(tmp_path / "cmp/王芳_01.png"), np.hstack([faces[1], 255 - faces[1]]))
+    assert np.array_equal(pixels(tmp_path / "restored_faces/王芳_01_hd.png"), inverted[1])
+    assert np.array_equal(pixels(tmp_path / "cmp/王芳_01.png"), np.hstack([faces[1], inverted[1]]))
 
 
 def written(plan: OutputPlan, photo: Path, image_format: str, count: int) -> Iterator[Path]:
@@ -263,7 +265,7 @@ def test_ctrl_c_between_photos_keeps_what_is_done(tmp_path: Path, portrait: UInt
         (tmp_path / f"{number:02d}.png").write_bytes(encode(portrait))
     out = tmp_path / "out"
     command = [sys.executable, "-m", "cli.main", "enhance", str(tmp_path), "-o", str(out), "--folders"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen(command, cwd=PROJECT_ROOT, env=os.environ | {"LIMNER_TRITON_URL": url}, **pipes) as running:
         assert running.stdout is not None
         running.stdout.readline()

@@ -23,7 +23,7 @@ def made(*arguments: str) -> ApiKey:
 
 def test_key_with_a_name_roles_and_a_limit() -> None:
     key = made("alice", "--roles", "enhance+metrics", "--limit", "100/minute;5000/day")
-    assert (key.name, key.roles, key.limit) == ("alice", {"enhance", "metrics"}, "100/minute;5000/day")
+    assert (key.name, key.roles, key.limit) == ("alice", frozenset({"enhance", "metrics"}), "100/minute;5000/day")
 
 
 def test_limit_alone() -> None:
@@ -32,7 +32,7 @@ def test_limit_alone() -> None:
 
 def test_key_without_a_name_is_named_by_its_hash() -> None:
     key = made()
-    assert (key.name, key.roles, key.limit) == (key.digest.hex()[:8], {"enhance"}, None)
+    assert (key.name, key.roles, key.limit) == (key.digest.hex()[:8], frozenset({"enhance"}), None)
 
 
 def test_no_two_keys_are_alike() -> None:

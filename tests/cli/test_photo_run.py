@@ -34,7 +34,8 @@ class Work:
         if photo.stem == "1":
             self.second.set()
             return Enhanced(b"enhanced", "png", REPORT)
-        return await asyncio.get_running_loop().create_future()
+        never: asyncio.Future[Enhanced] = asyncio.get_running_loop().create_future()
+        return await never
 
 
 def photos_of(folder: Path) -> list[Path]:

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import tritonclient.grpc as triton
 from click.testing import CliRunner
+from tritonclient.utils import InferenceServerException
 
 from cli.main import cli
 from cli.probe_command import NotHealthy, ask_gateway, ask_triton
 from limner.settings import Settings, get_settings
-from serving import canary
 from serving.process import free_port, own_url
 from tests.gateway.replica import Replica
 
@@ -82,7 +82,7 @@ def test_a_full_triton_is_alive_and_not_ready(triton_url: str, monkeypatch: pyte
     assert ask_triton(settings, 30, full_is_healthy=False) == "ready"
 
     def full(*_: object, **__: object) -> None:
-        raise canary.InferenceServerException("[temporary-reduced-capacity] The server is full. Try again.")
+        raise InferenceServerException("[temporary-reduced-capacity] The server is full. Try again.")
 
     monkeypatch.setattr(triton.InferenceServerClient, "infer", full)
     assert ask_triton(settings, 30, full_is_healthy=True) == "full"

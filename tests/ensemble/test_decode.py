@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms, ImageOps
 
-from ensemble.decode import MAX_PIXELS, decode_photo, orient
+from ensemble.decode import decode_photo, orient
 from ensemble.depth import join_16_bit, split_16_bit
 from ensemble.photo import Photo, UInt8
 from limner.errors import DamagedImage, InputError, QueueFull, TooManyPixels
-from limner.header import read_header
+from limner.header import MAX_PIXELS, read_header
 from tests.ensemble.files import (
     Pixels,
     assert_advises,
@@ -50,10 +50,10 @@ def joined(photo: Photo) -> npt.NDArray[np.uint16]:
 def assert_whole(photo: Photo) -> None:
     """Arrays and facts agree."""
     height, width = photo.info.height, photo.info.width
-    assert (photo.pixels.shape, photo.pixels.dtype) == ((height, width, 3), np.uint8)
+    assert (photo.pixels.shape, photo.pixels.dtype) == ((height, width, 3), np.dtype(np.uint8))
     assert photo.pixels.flags.c_contiguous
-    assert photo.alpha is None or (photo.alpha.shape, photo.alpha.dtype) == ((height, width), np.uint8)
-    assert photo.fine is None or (photo.fine.shape, photo.fine.dtype) == ((height, width, 3), np.int16)
+    assert photo.alpha is None or (photo.alpha.shape, photo.alpha.dtype) == ((height, width), np.dtype(np.uint8))
+    assert photo.fine is None or (photo.fine.shape, photo.fine.dtype) == ((height, width, 3), np.dtype(np.int16))
     assert (photo.fine is not None) == (photo.info.bit_depth == 16)
     assert photo.info.opaque == (photo.alpha is None or photo.alpha.min() == 255)
 
@@ -117,7 +117,8 @@ def test_palette(portrait: UInt8, transparent: int | bytes | None) -> None:
     assert_whole(photo)
     expected = np.asarray(opened(data).convert("RGBA"))
     assert np.array_equal(photo.pixels, expected[..., :3])
-    assert photo.alpha is None if transparent is None else np.array_equal(photo.alpha, expected[..., 3])
+    assert (photo.alpha is None) == (transparent is None)
+    assert photo.alpha is None or np.array_equal(photo.alpha, expected[..., 3])
     assert (photo.info.mode, photo.info.opaque) == ("P", transparent is None)
 
 
@@ -152,13 +153,16 @@ def test_one_transparent_gray_of_few_bits(bit_depth: int, transparent: int) -> N
     photo = decode_photo(few_bits(levels, bit_depth, transparent))
     assert_whole(photo)
     assert (photo.pixels == (levels * (255 // most))[..., None]).all()
+    assert photo.alpha is not None
     assert np.array_equal(photo.alpha, np.where(levels == transparent, 0, 255))
     assert (photo.info.gray, photo.info.opaque) == (True, False)
 
 
 def test_higher_bits_of_a_transparent_gray_do_not_count() -> None:
     levels = noise(15, 6, 7) & 3
-    assert np.array_equal(decode_photo(few_bits(levels, 2, 0x0102)).alpha, np.where(levels == 2, 0, 255))
+    alpha = decode_photo(few_bits(levels, 2, 0x0102)).alpha
+    assert alpha is not None
+    assert np.array_equal(alpha, np.where(levels == 2, 0, 255))
 
 
 @pytest.mark.parametrize("quality", [10, 40, 80, 100])
@@ -299,7 +303,7 @@ def test_cmyk_goes_through_its_own_profile(ink: str) -> None:
 def test_split_and_join_keep_all_65536_values() -> None:
     values = np.arange(65536, dtype=np.uint16)
     high, fine = split_16_bit(values)
-    assert (high.dtype, fine.dtype) == (np.uint8, np.int16)
+    assert (high.dtype, fine.dtype) == (np.dtype(np.uint8), np.dtype(np.int16))
     assert (fine.min(), fine.max()) == (-128, 128)
     assert np.array_equal(join_16_bit(high, fine), values)
     assert np.array_equal(high, np.round(values / 257))
@@ -321,6 +325,7 @@ def test_all_16_bits_are_kept(channels: int, mode: str) -> None:
     if channels % 2:
         assert photo.alpha is None
     else:
+        assert photo.alpha is not None
         assert np.array_equal(photo.alpha, split_16_bit(values[..., -1])[0])
 
 
@@ -350,8 +355,10 @@ def test_16_bit_animation_gives_its_first_picture_whole(channels: int, shown: bo
     photo, still = decode_photo(data), decode_photo(pictures[0])
     assert_whole(photo)
     assert np.array_equal(joined(photo), joined(still))
-    assert (photo.alpha is None) == (still.alpha is None)
-    assert photo.alpha is None or np.array_equal(photo.alpha, still.alpha)
+    if photo.alpha is None or still.alpha is None:
+        assert photo.alpha is still.alpha
+    else:
+        assert np.array_equal(photo.alpha, still.alpha)
     assert photo.info.frames == 2
 
 
@@ -409,6 +416,7 @@ def test_alpha_and_lower_bits_turn_with_the_pixels(orientation: int) -> None:
     assert_whole(photo)
     turned = TURNS[orientation](values)
     assert np.array_equal(joined(photo), turned[..., :3])
+    assert photo.alpha is not None
     assert np.array_equal(photo.alpha, split_16_bit(turned[..., 3])[0])
 
 

@@ -36,7 +36,7 @@ def lower_bits(seed: int, height: int = HEIGHT, width: int = WIDTH) -> Int16:
 def masks_of(scale: int, parsed: bool, ends_in_square: bool = False) -> list[FaceMask]:
     """Masks of faces of which the first, at ×4, is so large that it is pasted in bands."""
     classes = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
-    cv2.ellipse(classes, (256, 256), (200, 240), 0, 0, 360, 1, -1)
+    cv2.ellipse(classes, (256, 256), (200, 240), 0, 0, 360, (1,), -1)
     packed = pack_face(classes) if parsed else None
     return [FaceMask(packed, way * scale, scale, WIDTH * scale, HEIGHT * scale, ends_in_square) for way in WAYS]
 
@@ -96,7 +96,11 @@ def test_file_holds_the_whole(gray: bool, with_alpha: bool) -> None:
     assert photo.fine is not None
     stored = cv2.cvtColor(whole, cv2.COLOR_RGB2GRAY)[..., None] if gray else whole
     assert np.array_equal(join_16_bit(photo.pixels, photo.fine), np.broadcast_to(stored, whole.shape))
-    assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
+    if alpha is None:
+        assert photo.alpha is None
+    else:
+        assert photo.alpha is not None
+        assert np.array_equal(photo.alpha, alpha)
 
 
 def test_nothing_of_the_whole_canvas_exists_in_16_bits() -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, PngImagePlugin
+from PIL import Image, JpegImagePlugin, PngImagePlugin
 
 from ensemble.decode import decode_photo
 from ensemble.depth import join_16_bit
@@ -98,6 +99,7 @@ def test_quality_costs_bytes_and_saves_errors(portrait: UInt8, file_format: str)
 @pytest.mark.parametrize(("quality", "sampling"), [(89, (2, 2)), (90, (1, 1))])
 def test_jpeg_keeps_all_colour_from_quality_90(portrait: UInt8, quality: int, sampling: tuple[int, int]) -> None:
     image = opened(encode_photo(portrait, None, "jpeg", quality, False, None))
+    assert isinstance(image, JpegImagePlugin.JpegImageFile)
     assert image.layer[0][1:3] == sampling
 
 
@@ -130,7 +132,11 @@ def test_sixteen_bits_come_back_whole(with_alpha: bool) -> None:
     assert photo.fine is not None
     assert np.array_equal(join_16_bit(photo.pixels, photo.fine), pixels)
     assert (photo.info.bit_depth, photo.icc_profile) == (16, rgb_profile())
-    assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
+    if alpha is None:
+        assert photo.alpha is None
+    else:
+        assert photo.alpha is not None
+        assert np.array_equal(photo.alpha, alpha)
 
 
 def test_sixteen_bit_gray_with_alpha_is_stored_as_such() -> None:
@@ -221,7 +227,11 @@ def test_png_has_profile_and_xmp_ahead_of_its_pixels(
     photo, image = decode_photo(data), opened(data)
     read = photo.pixels if photo.fine is None else join_16_bit(photo.pixels, photo.fine)
     assert np.array_equal(read, pixels)
-    assert photo.alpha is None if alpha is None else np.array_equal(photo.alpha, alpha)
+    if alpha is None:
+        assert photo.alpha is None
+    else:
+        assert photo.alpha is not None
+        assert np.array_equal(photo.alpha, alpha)
     assert image.info["xmp"] == XMP
     assert image.info["icc_profile"] == profile
 
@@ -254,16 +264,17 @@ def test_nothing_said_about_the_photo_survives(portrait: UInt8, source: str, tar
     text = PngImagePlugin.PngInfo()
     text.add_text("Comment", WORDS)
     text.add_itxt("XML:com.adobe.xmp", WORDS)
-    options = {
+    given: dict[str, dict[str, Any]] = {
         "jpeg": {"comment": WORDS.encode(), "xmp": WORDS.encode()},
         "png": {"pnginfo": text},
         "webp": {"xmp": WORDS.encode()},
-    }[source]
-    data = saved(Image.fromarray(portrait), source, exif=exif(6, WORDS), icc_profile=rgb_profile(), **options)
+    }
+    data = saved(Image.fromarray(portrait), source, exif=exif(6, WORDS), icc_profile=rgb_profile(), **given[source])
     assert data.count(WORDS.encode()) >= 3
     photo = decode_photo(data)
     if target == "16-bit png":
-        result = encode_png_16_bit(photo.pixels.astype(np.uint16) * 257, photo.alpha, False, photo.icc_profile, packet)
+        values = np.asarray(photo.pixels.astype(np.uint16) * 257, np.uint16)
+        result = encode_png_16_bit(values, photo.alpha, False, photo.icc_profile, packet)
     else:
         result = encode_photo(photo.pixels, photo.alpha, target, 95, False, photo.icc_profile, packet)
     image = opened(result)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ensemble.align import TEMPLATE, alignment, crop_face
+from ensemble.align import TEMPLATE, Float64, alignment, crop_face
 from ensemble.identity import SHARES, blend, embedding_input, judge, likeness, similarity
 from ensemble.photo import UInt8
 from export.architectures import sface
@@ -20,8 +20,8 @@ LANDMARKS = np.array([[205.0, 113], [243, 111], [229, 134], [210, 152], [244, 15
 """In the portrait, by eye."""
 
 
-def in_crop(matrix: np.ndarray) -> np.ndarray:
-    return LANDMARKS @ matrix[:, :2].T + matrix[:, 2]
+def in_crop(matrix: Float64) -> Float64:
+    return np.asarray(LANDMARKS @ matrix[:, :2].T + matrix[:, 2])
 
 
 def test_face_lies_as_opencvs_recogniser_lays_it(astronaut: UInt8, tmp_path: Path) -> None:
@@ -51,7 +51,7 @@ def test_similarity_is_found_again(angle: float, scale: float, x: float, y: floa
 
 
 def test_similarity_is_nearest_and_never_mirrors() -> None:
-    mirrored = TEMPLATE * (-1, 1)
+    mirrored = TEMPLATE * np.array([-1.0, 1.0])
     matrix = similarity(TEMPLATE, mirrored)
     assert np.linalg.det(matrix[:, :2]) >= 0
     residual = TEMPLATE @ matrix[:, :2].T + matrix[:, 2] - mirrored

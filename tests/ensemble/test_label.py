@@ -82,7 +82,8 @@ def labelled(pixels: UInt8, kind: str) -> bytes:
     """A file of ``kind`` with everything in it that may go into one."""
     packet, alpha = ai_label(NUMBER, "某某科技"), noise(1, *pixels.shape[:2])
     if kind == "16-bit png":
-        return encode_png_16_bit(pixels.astype(np.uint16) * 257, alpha, False, rgb_profile(), packet)
+        values = np.asarray(pixels.astype(np.uint16) * 257, np.uint16)
+        return encode_png_16_bit(values, alpha, False, rgb_profile(), packet)
     return encode_photo(pixels, alpha, kind, 95, False, rgb_profile(), packet)
 
 

@@ -46,7 +46,7 @@ def test_gray_shifts_by_its_lightness(value: int, expected: float) -> None:
 
 
 def test_sharpening_alone_does_not_shift(astronaut: UInt8) -> None:
-    soft = cv2.GaussianBlur(astronaut, (0, 0), 2)
+    soft = np.asarray(cv2.GaussianBlur(astronaut, (0, 0), 2), np.uint8)
     assert colour_shift(astronaut, soft) < 1
     tinted = np.clip(astronaut * (1.15, 1, 0.85), 0, 255).astype(np.uint8)
     assert colour_shift(astronaut, tinted) > VISIBLE_SHIFT

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from ensemble import mask as mask_module
 from ensemble.align import FACE_SIZE, TEMPLATE, alignment, crop_face, resize_aligned, way_back
@@ -22,7 +25,7 @@ def placed(angle: float, size: float, x: float, y: float) -> Float32:
     """Landmarks of a face turned by ``angle`` degrees, ``size`` times the template's, its middle at x, y."""
     middle = TEMPLATE.mean(axis=0)
     turned = cv2.getRotationMatrix2D((0, 0), angle, size)[:, :2]
-    return ((TEMPLATE - middle) @ turned.T + (x, y)).astype(np.float32)
+    return np.asarray((TEMPLATE - middle) @ turned.T + (x, y), np.float32)
 
 
 LANDMARKS = np.stack(
@@ -40,8 +43,8 @@ def ellipse() -> UInt8:
     """Classes of a face: skin, hair, neck."""
     classes = np.zeros((FACE_SIZE, FACE_SIZE), np.uint8)
     cv2.rectangle(classes, (180, 400), (330, 511), 14, -1)
-    cv2.ellipse(classes, (256, 200), (200, 180), 0, 0, 360, 17, -1)
-    cv2.ellipse(classes, (256, 280), (150, 200), 0, 0, 360, 1, -1)
+    cv2.ellipse(classes, (256, 200), (200, 180), 0, 0, 360, (17,), -1)
+    cv2.ellipse(classes, (256, 280), (150, 200), 0, 0, 360, (1,), -1)
     return classes
 
 
@@ -63,10 +66,12 @@ def restored(astronaut: UInt8) -> UInt8:
 def test_same_as_upstream(photo: UInt8, restored: UInt8, scale: int, parsed: bool) -> None:
     require_upstream()
     classes = np.stack([ellipse()] * len(LANDMARKS))
-    arrays = {"photo": photo, "landmarks": LANDMARKS, "restored": restored} | ({"classes": classes} if parsed else {})
+    arrays: dict[str, NDArray[Any]] = {"photo": photo, "landmarks": LANDMARKS, "restored": restored}
+    arrays |= {"classes": classes} if parsed else {}
     upstream = ask_upstream("paste", None, {"scale": scale}, **arrays)
     height, width = photo.shape[:2]
-    canvas = cv2.resize(photo, (width * scale, height * scale), interpolation=cv2.INTER_LANCZOS4)
+    size = width * scale, height * scale
+    canvas = np.asarray(cv2.resize(photo, size, interpolation=cv2.INTER_LANCZOS4), np.uint8)
     for number, landmarks in enumerate(LANDMARKS):
         matrix = alignment(landmarks)
         assert matrix is not None
@@ -79,7 +84,7 @@ def test_same_as_upstream(photo: UInt8, restored: UInt8, scale: int, parsed: boo
     # one, upstream truncates what is nearly whole. Without a parser it draws a dark rim, which is left out here.
     assert (difference <= 1).mean() > (0.999 if parsed else 0.997)
     assert 10 * np.log10(255**2 / np.mean(difference**2)) > (55 if parsed else 46)
-    assert (canvas != cv2.resize(photo, (width * scale, height * scale))).mean() > 0.2
+    assert (canvas != cv2.resize(photo, size)).mean() > 0.2
 
 
 def test_only_the_region_of_a_face_is_touched(photo: UInt8, restored: UInt8) -> None:

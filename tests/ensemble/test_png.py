@@ -60,7 +60,7 @@ def bands(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> No
 @pytest.mark.parametrize("most", [3, 65535])
 def test_opencv_reads_what_was_written(height: int, width: int, channels: int, most: int) -> None:
     """Of few different values, too: neighbours are then often equally near, and the order of choosing shows."""
-    values = noise(1, height, width, channels, dtype=np.uint16) % (most + 1)
+    values = np.asarray(noise(1, height, width, channels, dtype=np.uint16) % (most + 1), np.uint16)
     assert np.array_equal(by_opencv(written(values)), values)
 
 
@@ -97,9 +97,10 @@ def test_chunks_are_whole_and_in_order() -> None:
 def test_files_are_hardly_larger_than_opencvs(astronaut: UInt8, is_deep: bool) -> None:
     if is_deep:
         fine = cv2.GaussianBlur(astronaut.astype(np.float32) * 257, (0, 0), 1)
-        values = cv2.resize(np.rint(fine).astype(np.uint16), (1024, 1024), interpolation=cv2.INTER_LINEAR)
+        enlarged = cv2.resize(np.rint(fine).astype(np.uint16), (1024, 1024), interpolation=cv2.INTER_LINEAR)
     else:
-        values = cv2.resize(astronaut, (1024, 1024), interpolation=cv2.INTER_LANCZOS4).astype(np.uint16) * 257
+        enlarged = cv2.resize(astronaut, (1024, 1024), interpolation=cv2.INTER_LANCZOS4).astype(np.uint16) * 257
+    values = np.asarray(enlarged, np.uint16)
     done, by_opencv = cv2.imencode(".png", values[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 3])
     assert done
     assert len(written(values)) < 1.05 * len(by_opencv)
@@ -120,7 +121,7 @@ def test_each_band_is_asked_for_once_and_a_few_ahead_of_that() -> None:
 
 def test_memory_is_that_of_a_few_bands_and_the_file() -> None:
     def rows(top: int, bottom: int) -> UInt16:
-        return noise(top, bottom - top, 2000, 4, dtype=np.uint16) & 0xFF0F
+        return np.asarray(noise(top, bottom - top, 2000, 4, dtype=np.uint16) & 0xFF0F, np.uint16)
 
     tracemalloc.start()
     try:

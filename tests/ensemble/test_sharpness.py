@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,7 +18,7 @@ from export.precision.degrade import Damage, damaged
 FACE = (slice(50, 178), slice(160, 288))
 
 
-def damage(pixels: UInt8, **kinds: float) -> UInt8:
+def damage(pixels: UInt8, **kinds: Any) -> UInt8:
     quality = int(kinds.pop("quality", 100))
     return np.asarray(damaged(pixels, Damage(quality=quality, **kinds), np.random.default_rng(5)), np.uint8)
 

@@ -6,6 +6,7 @@ import io
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -24,7 +25,7 @@ MakeSettings = Callable[..., Settings]
 def make_settings(tmp_path: Path) -> MakeSettings:
     """Settings with their data in ``tmp_path``, offline and in FP32 unless said otherwise."""
 
-    def make(**values: object) -> Settings:
+    def make(**values: Any) -> Settings:
         return Settings(**{"data": tmp_path / "data", "offline": True, "precision": "fp32", **values})
 
     return make

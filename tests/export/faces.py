@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import onnx
@@ -49,7 +50,7 @@ class Exported:
     def exact(self, *given: NDArray[np.generic]) -> NDArray[np.float32]:
         """What PyTorch gives before rounding."""
         with torch.inference_mode():
-            return self.graph.exact(*map(torch.from_numpy, given))[0].numpy()
+            return cast("ExactGraph", self.graph).exact(*map(torch.from_numpy, given))[0].numpy()
 
     def served(self, *given: NDArray[np.generic]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """What ONNX Runtime and OpenVINO give, with the precision that the CPU profile sets."""
@@ -59,13 +60,13 @@ class Exported:
         return session.run(None, feed)[0], next(iter(compiled(feed).values())).copy()
 
 
-def export_small(name: str, graph: ExactGraph, folder: Path, *extra: torch.Tensor) -> Exported:
+def export_small(name: str, graph: torch.nn.Module, folder: Path, *extra: torch.Tensor) -> Exported:
     """Export ``graph`` from a batch of two faces and ``extra`` inputs, with its parity checked."""
     spec = small_spec(name)
     example = (random_faces(1, 2, SMALL_SIDE), *extra)
     model = to_onnx(spec, graph, example)
     onnx.save(model, folder / "model.onnx")
-    parity = check_parity(spec, model, graph, [example])
+    parity = check_parity(spec, model, cast("ExactGraph", graph), [example])
     return Exported(spec, graph, model, parity, folder / "model.onnx")
 
 

@@ -12,6 +12,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from export.architectures.parser_graph import ParserGraph
 from export.models import ModelSpec, model_spec
 from export.onnx_export import to_onnx
 from export.parity import check_parity
@@ -63,7 +64,7 @@ class Exported:
         return float(np.mean(ours == reference)), float(np.mean(theirs == reference))
 
 
-def export_small(name: str, graph: torch.nn.Module, folder: Path) -> Exported:
+def export_small(name: str, graph: ParserGraph, folder: Path) -> Exported:
     """Export ``graph`` for 64×64, traced with two faces, and check it."""
     spec = small_spec(name)
     example = (torch.from_numpy(faces(2, seed=7)),)

@@ -103,6 +103,6 @@ def test_test_of_the_page_passes(project: Path) -> None:
 
 def test_code_of_the_page_is_as_the_project_s(project: Path) -> None:
     files = [name for name in blocks() if name.endswith(".py")]
-    options = ["--config", PROJECT_ROOT / "pyproject.toml"]
+    options: list[str | Path] = ["--config", PROJECT_ROOT / "pyproject.toml"]
     python(project, "-m", "ruff", "check", *options, *files)
     python(project, "-m", "ruff", "format", "--check", *options, *files)

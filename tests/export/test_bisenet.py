@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from export.architectures import bisenet, parsenet
 from export.architectures.common import StateDict
@@ -44,7 +46,7 @@ def test_same_as_upstream_with_seeded_weights(state: StateDict, tmp_path: Path) 
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs))
 
 
-def test_published_size_end_to_end(state: StateDict, tmp_path: Path, astronaut) -> None:
+def test_published_size_end_to_end(state: StateDict, tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
     """From an 8-bit picture to classes as upstream makes them."""
     require_upstream()
     save_checkpoint(state, tmp_path / "net.pth", key=None)
@@ -87,7 +89,7 @@ def test_both_parsers_tell_the_same_parts_under_other_numbers() -> None:
         (lambda state: state.pop("conv_out.conv_out.weight"), "conv_out.conv_out.weight is missing"),
     ],
 )
-def test_other_weights_are_refused(state: StateDict, change, what: str) -> None:
+def test_other_weights_are_refused(state: StateDict, change: Callable[[StateDict], object], what: str) -> None:
     changed = dict(state)
     change(changed)
     with pytest.raises(CheckpointMismatch, match=what) as caught:

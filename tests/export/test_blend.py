@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -52,7 +52,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Settin
 
 
 @pytest.fixture
-def on_disk(settings: Settings, states) -> None:
+def on_disk(settings: Settings, states: tuple[StateDict, StateDict]) -> None:
     settings.weights_dir.mkdir(parents=True)
     for state, file in zip(states, (FILE, WEAK_FILE), strict=True):
         save_checkpoint(state, settings.weights_dir / file, "params")
@@ -79,7 +79,7 @@ def served_as(state: StateDict, model: Path) -> bool:
     return bool(np.abs(result - exact.numpy()).max() < 0.51)
 
 
-def test_formula(states) -> None:
+def test_formula(states: tuple[StateDict, StateDict]) -> None:
     strong, weak = states
     for denoise in (0.5, 0.3):
         blended = blend(strong, weak, denoise, ("a", "b"))
@@ -88,7 +88,7 @@ def test_formula(states) -> None:
             assert torch.equal(value, denoise * strong[key] + (1 - denoise) * weak[key])
 
 
-def test_endpoints_are_the_pure_networks(states) -> None:
+def test_endpoints_are_the_pure_networks(states: tuple[StateDict, StateDict]) -> None:
     strong, weak = states
     assert same(blend(strong, weak, 1.0, ("a", "b")), strong)
     assert same(blend(strong, weak, 0.0, ("a", "b")), weak)
@@ -108,7 +108,9 @@ def test_half_precision_is_blended_in_full() -> None:
         (lambda state: state.update({"body.2.bias": torch.zeros(9)}), "body.2.bias"),
     ],
 )
-def test_different_networks_are_not_blended(change, key: str, states) -> None:
+def test_different_networks_are_not_blended(
+    change: Callable[[StateDict], object], key: str, states: tuple[StateDict, StateDict]
+) -> None:
     strong, weak = states
     change(weak)
     for pair in ((strong, weak), (weak, strong)):
@@ -145,14 +147,16 @@ def test_seeded_blend_is_exported(settings: Settings, tmp_path: Path) -> None:
     call(MODEL, "--seeded", "--denoise", "0.5", "--precision", "fp32", "--output", tmp_path / "out")
     (entry,) = Catalog.load(tmp_path / "out" / CATALOG_FILE).available("background")
     assert (entry.source, entry.custom) == ("seeded weights (seed 0), denoise 0.5", True)
-    parts = [srvggnet.seeded_state(seed, {}) for seed in (0, 1)]
+    strong, weak = (srvggnet.seeded_state(seed, {}) for seed in (0, 1))
     model = tmp_path / "out" / MODEL / "1" / "model.onnx"
-    assert served_as(blend(*parts, 0.5, ("a", "b")), model)
-    assert not served_as(parts[0], model)
+    assert served_as(blend(strong, weak, 0.5, ("a", "b")), model)
+    assert not served_as(strong, model)
 
 
 @pytest.mark.usefixtures("on_disk")
-def test_blend_of_files_stays(settings: Settings, states, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_blend_of_files_stays(
+    settings: Settings, states: tuple[StateDict, StateDict], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is served as asked for, `limner serve` leaves it alone, and an update blends with the same share again."""
     call(MODEL, "--denoise", "0.25")
     folder = settings.models_dir / MODEL
@@ -200,7 +204,7 @@ def test_model_without_a_second_file() -> None:
         ((MODEL, "--weights", "mine.pth", "--denoise", "0.5"), "not with --all or --weights"),
     ],
 )
-def test_misuse_is_explained(arguments, what: str) -> None:
+def test_misuse_is_explained(arguments: tuple[str, ...], what: str) -> None:
     result = call(*arguments)
     assert result.exit_code == 2
     assert what in result.stderr

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import pickle
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
 
 from export.architectures import architecture, rrdbnet
+from export.architectures.common import StateDict
 from export.checkpoint import load_checkpoint, save_checkpoint
 from limner.errors import CheckpointMismatch
 
@@ -24,7 +26,7 @@ class Evil:
     def __init__(self, witness: Path) -> None:
         self.witness = witness
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Callable[[str], int], tuple[str]]:
         return os.system, (f"touch {self.witness}",)
 
 
@@ -39,7 +41,7 @@ class Evil:
     ],
     ids=["ema", "params", "ema first", "flat", "parallel"],
 )
-def test_official_layouts(content, tmp_path: Path) -> None:
+def test_official_layouts(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "net.pth")
     loaded = load_checkpoint(tmp_path / "net.pth", KEYS)
     assert loaded.keys() == STATE.keys()
@@ -117,7 +119,7 @@ def test_other_files(content: bytes, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [{"params_ema": {"epoch": 3}}, {"epoch": 3}, [1, 2], torch.zeros(2), {}])
-def test_checkpoints_without_a_state_dict(content, tmp_path: Path) -> None:
+def test_checkpoints_without_a_state_dict(content: object, tmp_path: Path) -> None:
     torch.save(content, tmp_path / "other.pth")
     with pytest.raises(CheckpointMismatch, match=r"other\.pth"):
         load_checkpoint(tmp_path / "other.pth", KEYS)
@@ -128,7 +130,7 @@ def test_missing_file(tmp_path: Path) -> None:
         load_checkpoint(tmp_path / "gone.pth", KEYS)
 
 
-def test_another_architecture(mobilenet_state) -> None:
+def test_another_architecture(mobilenet_state: StateDict) -> None:
     small = rrdbnet.seeded_state(0, {"num_feat": 8, "num_block": 1, "num_grow_ch": 4})
     with pytest.raises(CheckpointMismatch, match=r"wrong\.pth .*another network"):
         rrdbnet.build(mobilenet_state, "wrong.pth")

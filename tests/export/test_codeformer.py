@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from export.architectures import codeformer
 from export.architectures.codeformer import with_style_of
 from export.architectures.codeformer_coder import Hyperparameters
 from export.architectures.codeformer_predictor import SelfAttention
+from export.architectures.common import StateDict
 from export.architectures.face_graph import normalised
 from export.architectures.vqgan import random_faces
 from export.checkpoint import save_checkpoint
@@ -40,7 +43,7 @@ def compare(
     save_checkpoint(state, folder / "net.pth")
     with torch.inference_mode():
         ours = codeformer.build(state, "test")(face, fidelity).numpy()
-    options = {"name": "codeformer", "key": "params_ema", "layout": json.dumps(layout)}
+    options: dict[str, object] = {"name": "codeformer", "key": "params_ema", "layout": json.dumps(layout)}
     arrays = {"face": face.numpy(), "fidelity": fidelity.numpy()}
     return ours, ask_upstream("network", folder / "net.pth", options, **arrays)["restored"]
 
@@ -57,7 +60,7 @@ def test_same_as_upstream_with_a_fidelity_for_each_face(tmp_path: Path) -> None:
     """One face at 0, where upstream skips the fusion, at 0.5 and at 1; and below 0, which is the same as 0."""
     face = normalised(random_faces(2, 1, SMALL_SIDE)).repeat(4, 1, 1, 1)
     ours, theirs = compare(SMALL, face, torch.cat((FIDELITIES, torch.tensor([[-1.0]]))), tmp_path)
-    np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs))
+    np.testing.assert_allclose(ours, theirs, atol=float(1e-5 * np.ptp(theirs)))
     assert np.array_equal(theirs[0], theirs[3])
     assert np.abs(theirs[1] - theirs[0]).mean() > 0.05
     assert np.abs(theirs[2] - theirs[1]).mean() > 0.05
@@ -68,13 +71,13 @@ def test_published_network_is_upstreams(tmp_path: Path) -> None:
     ours, theirs = compare({}, normalised(random_faces(2, 1)), FIDELITIES[1:2], tmp_path)
     assert ours.shape == (1, 3, 512, 512)
     assert 0.05 < theirs.std() < 0.7
-    np.testing.assert_allclose(ours, theirs, atol=1e-4 * np.ptp(theirs))
+    np.testing.assert_allclose(ours, theirs, atol=float(1e-4 * np.ptp(theirs)))
 
 
 def test_seeded_result_depends_on_the_face() -> None:
     network = codeformer.build(codeformer.seeded_state(0, SMALL), "test")
     with torch.inference_mode():
-        for fidelity in FIDELITIES.split(1):
+        for fidelity in FIDELITIES.split(1):  # type: ignore[no-untyped-call]
             faces = [normalised(random_faces(seed, 1, SMALL_SIDE)) for seed in (1, 2)]
             one, other = (network(face, fidelity) for face in faces)
             assert 0.05 < one.std() < 0.7
@@ -110,7 +113,7 @@ def test_positions_may_be_projected_beforehand() -> None:
 
 def test_seeded_codes_are_far_apart(small: Exported) -> None:
     """A near tie between two codes could fall the other way in another runtime; no parity could then be told."""
-    network = small.graph.network
+    network: Any = small.graph.network
     encoded = normalised(random_faces(1, 2, SMALL_SIDE))
     with torch.inference_mode():
         for block in network.encoder.blocks:
@@ -156,7 +159,7 @@ def test_exported_graph_is_plain(small: Exported) -> None:
         (lambda state: state.clear(), "encoder.blocks.0.weight is missing"),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = codeformer.seeded_state(1, SMALL)
     change(state)
     with pytest.raises(CheckpointMismatch, match=what) as caught:

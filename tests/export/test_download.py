@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from export.download import Downloader
+from export.progress import Reporter
 from export.registry import WeightFile, weight_file
 from limner.errors import DownloadFailed
+from limner.settings import Settings
 from tests.export.file_server import FileServer
 
 CONTENT = random.Random(7).randbytes(3_000_000)
 TIMEOUT = 0.4
+
+Fetch = Callable[..., Path]
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def published(*urls: str, file: str = "net.pth") -> WeightFile:
 
 
 @pytest.fixture
-def fetch(make_settings, reporter):
+def fetch(make_settings: Callable[..., Settings], reporter: Reporter) -> Fetch:
     def call(weight: WeightFile, mirrors: tuple[str, ...] = ()) -> Path:
         settings = make_settings(offline=False, mirrors=mirrors, download_timeout=TIMEOUT)
         with Downloader(settings, reporter) as downloads:
@@ -51,14 +56,14 @@ def leftovers(path: Path) -> list[str]:
     return sorted(item.name for item in path.parent.iterdir() if item.name != path.name)
 
 
-def test_whole_file(server, fetch, said) -> None:
+def test_whole_file(server: FileServer, fetch: Fetch, said: io.StringIO) -> None:
     path = fetch(published(f"{server.url}/net.pth"))
     assert path.read_bytes() == CONTENT
     assert leftovers(path) == []
     assert "net.pth: 3 of 3 MB" in said.getvalue()
 
 
-def test_two_at_once_fetch_it_once_between_them(server, fetch) -> None:
+def test_two_at_once_fetch_it_once_between_them(server: FileServer, fetch: Fetch) -> None:
     weight = published(f"{server.url}/net.pth")
     with ThreadPoolExecutor(4) as pool:
         paths = list(pool.map(lambda _: fetch(weight), range(4)))
@@ -67,7 +72,7 @@ def test_two_at_once_fetch_it_once_between_them(server, fetch) -> None:
     assert leftovers(paths[0]) == []
 
 
-def test_dropped_connections_are_continued(server, fetch) -> None:
+def test_dropped_connections_are_continued(server: FileServer, fetch: Fetch) -> None:
     server.drop_after = [1_000_000, 500_000]
     path = fetch(published(f"{server.url}/net.pth"))
     assert path.read_bytes() == CONTENT
@@ -75,7 +80,7 @@ def test_dropped_connections_are_continued(server, fetch) -> None:
     assert server.requests[1]["if-range"] == '"one"'
 
 
-def test_a_later_run_continues(server, fetch, make_settings) -> None:
+def test_a_later_run_continues(server: FileServer, fetch: Fetch, make_settings: Callable[..., Settings]) -> None:
     part = make_settings().weights_dir / "net.pth.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT[:2_000_000])
@@ -83,7 +88,7 @@ def test_a_later_run_continues(server, fetch, make_settings) -> None:
     assert server.requests[0]["range"] == "bytes=2000000-"
 
 
-def test_a_file_that_changed_meanwhile_is_fetched_anew(server, fetch) -> None:
+def test_a_file_that_changed_meanwhile_is_fetched_anew(server: FileServer, fetch: Fetch) -> None:
     server.drop_after = [1_000_000]
     weight = published(f"{server.url}/net.pth")
     server.content = bytes(len(CONTENT))
@@ -93,26 +98,30 @@ def test_a_file_that_changed_meanwhile_is_fetched_anew(server, fetch) -> None:
     assert fetch(weight).read_bytes() == CONTENT
 
 
-def test_part_of_another_file_is_thrown_away(server, fetch, make_settings) -> None:
+def test_part_of_another_file_is_thrown_away(
+    server: FileServer, fetch: Fetch, make_settings: Callable[..., Settings]
+) -> None:
     part = make_settings().weights_dir / "net.pth.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(b"x" * 1_000_000)
     assert fetch(published(f"{server.url}/net.pth")).read_bytes() == CONTENT
 
 
-def test_part_that_is_too_long_is_thrown_away(server, fetch, make_settings) -> None:
+def test_part_that_is_too_long_is_thrown_away(
+    server: FileServer, fetch: Fetch, make_settings: Callable[..., Settings]
+) -> None:
     part = make_settings().weights_dir / "net.pth.part"
     part.parent.mkdir(parents=True)
     part.write_bytes(CONTENT + b"more")
     assert fetch(published(f"{server.url}/net.pth")).read_bytes() == CONTENT
 
 
-def test_server_without_ranges(server, fetch) -> None:
+def test_server_without_ranges(server: FileServer, fetch: Fetch) -> None:
     server.ranges, server.drop_after = False, [1_000_000]
     assert fetch(published(f"{server.url}/net.pth")).read_bytes() == CONTENT
 
 
-def test_wrong_content_is_never_used(server, fetch, make_settings) -> None:
+def test_wrong_content_is_never_used(server: FileServer, fetch: Fetch, make_settings: Callable[..., Settings]) -> None:
     server.content = bytes(len(CONTENT))
     with pytest.raises(DownloadFailed, match=r"net\.pth is not in LIMNER_WEIGHTS.*wrong sha256.*LIMNER_MIRRORS"):
         fetch(published(f"{server.url}/net.pth"))
@@ -120,13 +129,13 @@ def test_wrong_content_is_never_used(server, fetch, make_settings) -> None:
 
 
 @pytest.mark.parametrize(("content", "reason"), [(CONTENT + b"x", "another size"), (CONTENT[:-1], "another size")])
-def test_wrong_size_is_not_downloaded(server, fetch, content: bytes, reason: str) -> None:
+def test_wrong_size_is_not_downloaded(server: FileServer, fetch: Fetch, content: bytes, reason: str) -> None:
     server.content = content
     with pytest.raises(DownloadFailed, match=reason):
         fetch(published(f"{server.url}/net.pth"))
 
 
-def test_missing_page_falls_through_to_the_next(server, fetch) -> None:
+def test_missing_page_falls_through_to_the_next(server: FileServer, fetch: Fetch) -> None:
     with FileServer(CONTENT, status=404) as missing:
         weight = published(f"{missing.url}/net.pth", f"{server.url}/net.pth")
         assert fetch(weight).read_bytes() == CONTENT
@@ -134,14 +143,14 @@ def test_missing_page_falls_through_to_the_next(server, fetch) -> None:
             fetch(published(f"{missing.url}/other.pth", file="other.pth"))
 
 
-def test_mirror_comes_first(server, fetch) -> None:
+def test_mirror_comes_first(server: FileServer, fetch: Fetch) -> None:
     with FileServer(CONTENT) as mirror:
         fetch(published(f"{server.url}/net.pth"), mirrors=(f"{mirror.url}/files/",))
         assert len(mirror.requests) == 1
     assert server.requests == []
 
 
-def test_hanging_host_costs_one_timeout(fetch) -> None:
+def test_hanging_host_costs_one_timeout(fetch: Fetch) -> None:
     with FileServer(CONTENT, hang=True) as hanging:
         started = time.monotonic()
         with pytest.raises(DownloadFailed, match="could not be reached"):
@@ -149,7 +158,7 @@ def test_hanging_host_costs_one_timeout(fetch) -> None:
         assert time.monotonic() - started < TIMEOUT + 1
 
 
-def test_unreachable_host_is_not_asked_again(make_settings, reporter) -> None:
+def test_unreachable_host_is_not_asked_again(make_settings: Callable[..., Settings], reporter: Reporter) -> None:
     with FileServer(CONTENT, hang=True) as hanging:
         settings = make_settings(offline=False, download_timeout=TIMEOUT)
         with Downloader(settings, reporter) as downloads:
@@ -159,14 +168,14 @@ def test_unreachable_host_is_not_asked_again(make_settings, reporter) -> None:
         assert len(hanging.requests) == 1
 
 
-def test_refused_connection(fetch) -> None:
+def test_refused_connection(fetch: Fetch) -> None:
     with FileServer(CONTENT) as closed:
         url = closed.url
     with pytest.raises(DownloadFailed, match="could not be reached"):
         fetch(published(f"{url}/net.pth"))
 
 
-def test_offline_asks_nobody(server, make_settings, reporter) -> None:
+def test_offline_asks_nobody(server: FileServer, make_settings: Callable[..., Settings], reporter: Reporter) -> None:
     with (
         Downloader(make_settings(), reporter) as downloads,
         pytest.raises(DownloadFailed, match="LIMNER_OFFLINE forbids"),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import venv
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from export import environment
 from export.environment import TORCH, UV, brings_cuda, ensure_export_packages, install_torch
 from export.pip_sources import uv_environment
+from export.progress import Reporter
 from limner.errors import ExportError
 
 
@@ -29,8 +31,11 @@ class Played:
         return self.plan if "--dry-run" in command else ""
 
 
+Play = Callable[..., Played]
+
+
 @pytest.fixture
-def play(monkeypatch: pytest.MonkeyPatch):
+def play(monkeypatch: pytest.MonkeyPatch) -> Play:
     def start(pip: Played, *, installed: dict[str, str] | None = None) -> Played:
         monkeypatch.setattr(environment, "_run", pip)
         if installed is not None:
@@ -54,7 +59,7 @@ def test_what_counts_as_cuda(names: list[str], expected: bool) -> None:
     assert brings_cuda(names) is expected
 
 
-def test_cuda_is_kept_off(play, reporter) -> None:
+def test_cuda_is_kept_off(play: Play, reporter: Reporter) -> None:
     played = play(Played("torch", "nvidia-cublas", "triton"))
     install_torch("/python", reporter)
     first, *_, look, install = played.commands
@@ -84,7 +89,7 @@ def wheel(folder: Path, name: str, version: str, *needs: str) -> None:
 
 @pytest.mark.parametrize("needs", [[], ["nvidia-of-the-test"]], ids=["a CPU build", "with CUDA"])
 def test_from_where_pip_takes_it(
-    needs: list[str], empty_environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter
+    needs: list[str], empty_environment: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter: Reporter
 ) -> None:
     """pip and uv are real, and so is a folder of wheels that only pip is told of; its version is the best there is."""
     version = f"{TORCH.partition('==')[2]}+zzz"
@@ -134,26 +139,26 @@ def test_uv_is_told_what_pip_knows() -> None:
     }
 
 
-def test_nothing_missing_runs_nothing(play, reporter) -> None:
+def test_nothing_missing_runs_nothing(play: Play, reporter: Reporter) -> None:
     pip = play(Played(), installed={"torch": "2.13.0"} | dict.fromkeys(environment.NEEDED, "1"))
     ensure_export_packages(reporter)
     assert pip.commands == []
 
 
-def test_missing_extra_is_installed_from_the_lock(play, reporter) -> None:
+def test_missing_extra_is_installed_from_the_lock(play: Play, reporter: Reporter) -> None:
     pip = play(Played(), installed={"torch": "2.13.0"})
     ensure_export_packages(reporter)
     assert len(pip.commands) == 1
     assert f"--no-deps --require-hashes -r {environment.LOCK}" in pip.commands[0]
 
 
-def test_another_torch_is_replaced(play, reporter) -> None:
+def test_another_torch_is_replaced(play: Play, reporter: Reporter) -> None:
     pip = play(Played("torch"), installed={"torch": "2.1.0"} | dict.fromkeys(environment.NEEDED, "1"))
     ensure_export_packages(reporter)
     assert pip.commands[-1].endswith(TORCH)
 
 
-def test_failure_says_what_to_do(reporter) -> None:
+def test_failure_says_what_to_do(reporter: Reporter) -> None:
     with pytest.raises(ExportError, match=rf"could not be installed: boom .*{TORCH}.*by hand"):
         environment._run([sys.executable, "-c", "import sys; sys.exit('boom')"])
     with pytest.raises(ExportError, match=r"nosuch could not be started .* by hand"):

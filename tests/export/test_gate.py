@@ -7,6 +7,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from export.models import MODELS, model_spec
 from export.precision.degrade import Damage, damaged, draw_damage
@@ -19,7 +20,7 @@ RANDOM = np.random.default_rng(0)
 PICTURE = cv2.GaussianBlur(RANDOM.integers(0, 256, (64, 64, 3), dtype=np.uint8), (0, 0), 2)
 
 
-def noisy(sigma: float) -> np.ndarray:
+def noisy(sigma: float) -> NDArray[np.uint8]:
     random = np.random.default_rng(1)
     return (PICTURE + random.normal(0, sigma, PICTURE.shape)).round().clip(0, 255).astype(np.uint8)
 
@@ -103,7 +104,7 @@ def test_nothing_is_judged_on_what_it_was_calibrated_on(name: str) -> None:
     assert not calibration & {sample[0].tobytes() for sample in evaluation_inputs(spec)}
 
 
-def sharpness(picture: np.ndarray) -> float:
+def sharpness(picture: NDArray[np.uint8]) -> float:
     return float(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F).std())
 
 
@@ -117,7 +118,9 @@ def sharpness(picture: np.ndarray) -> float:
         (Damage(shrink=4.0), lambda before, after: after.shape == (64, 64, 3)),
     ],
 )
-def test_damages(astronaut, damage: Damage, changed: Callable[[np.ndarray, np.ndarray], bool]) -> None:
+def test_damages(
+    astronaut: NDArray[np.uint8], damage: Damage, changed: Callable[[NDArray[np.uint8], NDArray[np.uint8]], bool]
+) -> None:
     before = np.ascontiguousarray(astronaut[0:256, 100:356])
     after = damaged(before, damage, np.random.default_rng(2))
     assert after.dtype == np.uint8

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import onnx
@@ -18,7 +18,7 @@ from export.architectures.gfpgan import Hyperparameters, unused_shapes
 from export.checkpoint import save_checkpoint
 from export.models import model_spec
 from export.onnx_export import to_onnx
-from export.parity import TOLERANCE, check_parity
+from export.parity import TOLERANCE, ExactGraph, check_parity
 from export.registry import weight_file
 from limner.errors import CheckpointMismatch
 from tests.export.gfpgans import SMALL, TINY, faces, small_export, spec_for, with_styles_in_the_thousands
@@ -64,7 +64,7 @@ def test_full_size_is_upstreams_and_exports(tmp_path: Path) -> None:
     assert 0.2 < theirs.std() < 0.6
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs))
     spec = model_spec("gfpgan")
-    (parity,) = check_parity(spec, to_onnx(spec, graph, example), graph, [(face,)])
+    (parity,) = check_parity(spec, to_onnx(spec, graph, example), cast("ExactGraph", graph), [(face,)])
     assert parity.relative < 1e-5
 
 
@@ -97,7 +97,7 @@ def test_unused_keys_are_named_and_the_rest_is_needed() -> None:
 def test_exported_model_is_the_network(tmp_path: Path) -> None:
     """ONNX Runtime and OpenVINO against PyTorch, in other batch sizes than that of the trace."""
     graph, model = small_export()
-    check_parity(spec_for(SMALL), model, graph, [(faces(SMALL),)])
+    check_parity(spec_for(SMALL), model, cast("ExactGraph", graph), [(faces(SMALL),)])
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
+import onnx
 import openvino
 import pytest
 
@@ -29,7 +29,7 @@ SMALL = {"num_feat": 16, "num_block": 1, "num_grow_ch": 8}
 
 
 @pytest.fixture(scope="module")
-def graph() -> Any:
+def graph() -> onnx.ModelProto:
     """A small network of the kind, with random weights whose output keeps to the middle of the range."""
     state = rrdbnet.seeded_state(1, SMALL)
     state["conv_last.weight"] *= 0.1
@@ -48,7 +48,7 @@ def constants(path: Path) -> list[str]:
     return [node.get_element_type().get_type_name() for node in model.get_ops() if node.get_type_name() == "Constant"]
 
 
-def test_int8_that_passes_is_served(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_int8_that_passes_is_served(graph: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     set_gate(monkeypatch, {"psnr_mean": 25.0}, Recipe("mixed"))
     forms = write_forms(SPEC, graph, "int8", tmp_path)
     assert (forms.precision, forms.reason) == ("int8", None)
@@ -59,10 +59,13 @@ def test_int8_that_passes_is_served(graph, tmp_path: Path, monkeypatch: pytest.M
     assert {file.name for file in tmp_path.iterdir()} == {"model.onnx", "model.xml", "model.bin"}
     tile = np.random.default_rng(0).integers(0, 256, (3, 24, 16, 3), dtype=np.uint8)
     (result,) = int8.run(openvino.Core().read_model(tmp_path / OPENVINO_FILE), [(tile,)])
-    assert (result[0].shape, result[0].dtype) == ((3, 96, 64, 3), np.uint8)
+    assert result[0].shape == (3, 96, 64, 3)
+    assert result[0].dtype == np.uint8
 
 
-def test_what_no_recipe_brings_through_stays_fp32(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_no_recipe_brings_through_stays_fp32(
+    graph: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     set_gate(monkeypatch, {"psnr_mean": 99.0, "ssim": 0.1}, Recipe("mixed"), Recipe("ends", keep_first=1, keep_last=2))
     forms = write_forms(SPEC, graph, "int8", tmp_path)
     assert forms.precision == "fp32"
@@ -74,7 +77,9 @@ def test_what_no_recipe_brings_through_stays_fp32(graph, tmp_path: Path, monkeyp
     assert not {"i8", "u8"} & set(constants(tmp_path / OPENVINO_FILE))
 
 
-def test_recipes_are_tried_until_one_passes(graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_recipes_are_tried_until_one_passes(
+    graph: onnx.ModelProto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     everything = Recipe("everything in FP32", float_types=("Add", "Multiply", "Interpolate"), keep_cheapest=1.0)
     set_gate(monkeypatch, {"psnr_mean": 70.0}, Recipe("mixed"), everything, Recipe("never reached"))
     forms = write_forms(SPEC, graph, "int8", tmp_path)
@@ -86,7 +91,7 @@ def test_recipes_are_tried_until_one_passes(graph, tmp_path: Path, monkeypatch: 
 
 
 @pytest.fixture(scope="module")
-def float_model(graph, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def float_model(graph: onnx.ModelProto, tmp_path_factory: pytest.TempPathFactory) -> openvino.Model:
     path = tmp_path_factory.mktemp("graph") / "model.onnx"
     path.write_bytes(graph.SerializeToString())
     return read_onnx(path)
@@ -103,12 +108,12 @@ def float_model(graph, tmp_path_factory: pytest.TempPathFactory) -> Any:
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
-def test_which_layers_are_kept(float_model, recipe: Recipe, kept: list[str]) -> None:
+def test_which_layers_are_kept(float_model: openvino.Model, recipe: Recipe, kept: list[str]) -> None:
     names = kept_convolutions(float_model, recipe, [(1, 32, 32, 3)])
     assert [name.partition("/")[0] for name in names] == kept
 
 
-def test_kept_layers_stay_in_fp32(float_model) -> None:
+def test_kept_layers_stay_in_fp32(float_model: openvino.Model) -> None:
     counts = []
     for recipe in (Recipe("all"), Recipe("ends", keep_first=1, keep_last=2)):
         quantised = int8.quantise(SPEC, float_model, recipe)
@@ -118,7 +123,7 @@ def test_kept_layers_stay_in_fp32(float_model) -> None:
 
 @pytest.mark.parametrize(("fast", "reach"), [(True, 127), (False, 64)])
 def test_weights_take_half_the_range_where_sums_would_overflow(
-    float_model, fast: bool, reach: int, monkeypatch: pytest.MonkeyPatch
+    float_model: openvino.Model, fast: bool, reach: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without VNNI or AMX, two products of 8 bits are added in 16."""
     monkeypatch.setattr(int8, "runs_int8_fast", lambda: fast)
@@ -128,14 +133,14 @@ def test_weights_take_half_the_range_where_sums_would_overflow(
     assert max(int(np.abs(values.astype(np.int32)).max()) for values in weights) == reach
 
 
-def test_a_role_without_limits_stays_fp32(graph, tmp_path: Path) -> None:
+def test_a_role_without_limits_stays_fp32(graph: onnx.ModelProto, tmp_path: Path) -> None:
     forms = write_forms(replace(SPEC, role="identity"), graph, "int8", tmp_path)
     assert (forms.precision, forms.quality) == ("fp32", ())
     assert forms.reason == "There are no limits to judge INT8 of the role identity by."
     assert not {"i8", "u8"} & set(constants(tmp_path / OPENVINO_FILE))
 
 
-def test_a_margin_widens_ranges_of_activations_only(float_model) -> None:
+def test_a_margin_widens_ranges_of_activations_only(float_model: openvino.Model) -> None:
     def ranges(margin: float) -> list[list[float]]:
         quantised = int8.quantise(SPEC, float_model, Recipe("", float_types=("Add", "Multiply"), margin=margin))
         assert "i8" in {node.get_element_type().get_type_name() for node in quantised.get_ops()}
@@ -165,10 +170,12 @@ def test_of_a_face_restorer_only_convolutions_are_quantised(tmp_path: Path) -> N
     assert ratios[1] > ratios[0] + 3
 
 
-def test_a_tool_that_fails_is_a_typed_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph) -> None:
+def test_a_tool_that_fails_is_a_typed_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, graph: onnx.ModelProto
+) -> None:
     def broken(*args: object, **kwargs: object) -> None:
         raise RuntimeError("inside")
 
-    monkeypatch.setattr(int8.nncf, "quantize", broken)
+    monkeypatch.setattr("export.precision.int8.nncf.quantize", broken)
     with pytest.raises(ExportError, match=r"realesrgan_x4 could not be quantised \(RuntimeError\).*fp32"):
         write_forms(SPEC, graph, "int8", tmp_path)

@@ -14,7 +14,7 @@ import pytest
 import export.prepare
 from export.files import CannotWrite
 from export.manifest import MANIFEST_FILE
-from export.models import model_spec
+from export.models import ModelSpec, model_spec
 from export.order import Item, Order, carry_out
 from export.prepare import prepare
 from export.progress import Reporter
@@ -180,7 +180,7 @@ def test_a_file_to_blend_with_is_no_wish_for_its_own_model(
 ) -> None:
     asked: list[str] = []
 
-    def obtain(spec, *_: object) -> Source:
+    def obtain(spec: ModelSpec, *_: object) -> Source:
         asked.append(spec.name)
         raise WeightsError("None.")
 

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from export.architectures.common import StateDict
 from export.ncnn import TAG_FP16, read_convolutions
 from export.packaged import PACKAGED
 from export.packaged_realesrgan import convolution_names
@@ -35,7 +36,8 @@ def test_layout() -> None:
     np.testing.assert_array_equal(first.bias, [1, 2])
     np.testing.assert_array_equal(second.weight.ravel(), [5, 6, 7])
     np.testing.assert_array_equal(second.bias, [9])
-    assert (first.weight.dtype, second.bias.dtype) == (np.float32, np.float32)
+    assert first.weight.dtype == np.float32
+    assert second.bias.dtype == np.float32
 
 
 def test_fp32_weights() -> None:
@@ -92,7 +94,7 @@ def test_mutations_give_typed_errors_only(data: st.DataObject) -> None:
     assert all(np.isfinite(layer.weight).all() and len(layer.bias) == len(layer.weight) for layer in layers)
 
 
-def test_real_file(x4plus_state) -> None:
+def test_real_file(x4plus_state: StateDict) -> None:
     names = convolution_names(23)
     assert len(names) == 351
     assert set(x4plus_state) == {f"{name}.{part}" for name in names for part in ("weight", "bias")}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,16 @@ import pytest
 from export import order
 from export.hashing import HashMemory
 from export.manifest import Manifest
-from export.models import MODELS, model_spec
+from export.models import MODELS, ModelSpec, model_spec
 from export.order import Item, Order, carry_out, every_network, item_called
-from export.registry import WEIGHTS, weight_file
+from export.precisions import Aim
+from export.progress import Reporter
+from export.registry import WEIGHTS, WeightFile, weight_file
+from export.sources import Source
+from export.store import ModelStore
 from export.weights import WeightsFinder, given_file
 from limner.errors import CheckpointMismatch, ChecksumMismatch, DownloadFailed, ExportError, SettingsError, WeightsError
+from limner.settings import Settings
 
 DETECTOR = model_spec("retinaface")
 MOBILENET, RESNET = (weight_file(f"detection_{name}_Final.pth") for name in ("mobilenet0.25", "Resnet50"))
@@ -34,7 +41,7 @@ class NoDownloads:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def fetch(self, weight) -> None:
+    def fetch(self, weight: WeightFile) -> None:
         self.asked.append(weight.file)
         raise DownloadFailed(f"{weight.file} cannot be reached.")
 
@@ -44,7 +51,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records what would be exported in place of exporting it."""
     asked: list[str] = []
 
-    def record(store, spec, source, aim, reporter) -> None:
+    def record(store: ModelStore, spec: ModelSpec, source: Source, aim: Aim, reporter: Reporter) -> None:
         asked.append(f"{spec.name} {aim.precision} from {source.label} as {source.variant}")
 
     monkeypatch.setattr(order, "export_into", record)
@@ -82,7 +89,9 @@ def test_every_network_of_every_model_once() -> None:
     assert last["gfpgan"] == "GFPGANv1.4.pth"
 
 
-def test_seeded_family_uses_packages_where_there_are(make_settings, exports, tmp_path: Path) -> None:
+def test_seeded_family_uses_packages_where_there_are(
+    make_settings: Callable[..., Settings], exports: list[str], tmp_path: Path
+) -> None:
     settings = make_settings()
     items = every_network()
     list(carry_out(Order(items, tmp_path / "out", seed=0, packaged_first=True, lenient=True), settings))
@@ -92,7 +101,9 @@ def test_seeded_family_uses_packages_where_there_are(make_settings, exports, tmp
     assert "retinaface fp32 from seeded weights (seed 0) as detection_Resnet50_Final" in exports
 
 
-def test_consent_is_asked_for_before_codeformer_is_fetched(make_settings, tmp_path: Path) -> None:
+def test_consent_is_asked_for_before_codeformer_is_fetched(
+    make_settings: Callable[..., Settings], tmp_path: Path
+) -> None:
     settings, downloads = make_settings(offline=False), NoDownloads()
     finder = WeightsFinder(settings)
     with pytest.raises(WeightsError, match=r"codeformer\.pth is fetched only when asked for .*--accept-licence"):
@@ -105,7 +116,7 @@ def test_consent_is_asked_for_before_codeformer_is_fetched(make_settings, tmp_pa
     assert custom.obtain(model_spec("codeformer"), downloads).kind == "custom"  # type: ignore[arg-type]
 
 
-def test_best_file_first_and_only_the_one_that_was_named(make_settings) -> None:
+def test_best_file_first_and_only_the_one_that_was_named(make_settings: Callable[..., Settings]) -> None:
     downloads = NoDownloads()
     finder = WeightsFinder(make_settings())
     with pytest.raises(DownloadFailed, match=r"GFPGANv1\.4\.pth"):
@@ -121,12 +132,16 @@ def test_best_file_first_and_only_the_one_that_was_named(make_settings) -> None:
     assert finder.obtain(DETECTOR, downloads).variant == MOBILENET.variant  # type: ignore[arg-type]
 
 
-def test_no_network_names_the_first_file_and_the_folder(make_settings, reporter) -> None:
+def test_no_network_names_the_first_file_and_the_folder(
+    make_settings: Callable[..., Settings], reporter: Reporter
+) -> None:
     with pytest.raises(DownloadFailed, match=r"GFPGANv1\.4\.pth is not in LIMNER_WEIGHTS, and LIMNER_OFFLINE"):
         list(carry_out(Order((item_called("gfpgan"),), make_settings().models_dir), make_settings(), reporter))
 
 
-def test_lenient_order_tells_and_goes_on(make_settings, exports, reporter, said, tmp_path: Path) -> None:
+def test_lenient_order_tells_and_goes_on(
+    make_settings: Callable[..., Settings], exports: list[str], reporter: Reporter, said: io.StringIO, tmp_path: Path
+) -> None:
     items = tuple(item_called(name) for name in ("gfpgan", "codeformer", "realesrgan_x4"))
     list(carry_out(Order(items, tmp_path / "out", lenient=True), make_settings(), reporter))
     assert [line.partition(" ")[0] for line in exports] == ["realesrgan_x4"]
@@ -134,7 +149,9 @@ def test_lenient_order_tells_and_goes_on(make_settings, exports, reporter, said,
     assert "codeformer is left out" in said.getvalue()
 
 
-def test_wrong_file_is_never_passed_over(make_settings, exports, reporter, tmp_path: Path) -> None:
+def test_wrong_file_is_never_passed_over(
+    make_settings: Callable[..., Settings], exports: list[str], reporter: Reporter, tmp_path: Path
+) -> None:
     settings = make_settings()
     settings.weights_dir.mkdir(parents=True)
     (settings.weights_dir / "GFPGANv1.4.pth").write_bytes(b"something else")
@@ -142,7 +159,9 @@ def test_wrong_file_is_never_passed_over(make_settings, exports, reporter, tmp_p
         list(carry_out(Order((item_called("gfpgan"),), tmp_path / "out", lenient=True), settings, reporter))
 
 
-def test_precision_of_the_served_folder_must_be_servable(make_settings, exports, reporter, tmp_path: Path) -> None:
+def test_precision_of_the_served_folder_must_be_servable(
+    make_settings: Callable[..., Settings], exports: list[str], reporter: Reporter, tmp_path: Path
+) -> None:
     settings = make_settings(precision="fp16")
     with pytest.raises(SettingsError, match="LIMNER_PRECISION=fp16 does not go with LIMNER_PROFILE=cpu"):
         list(carry_out(Order((item_called("realesrgan_x4"),), settings.models_dir), settings, reporter))
@@ -152,7 +171,9 @@ def test_precision_of_the_served_folder_must_be_servable(make_settings, exports,
     assert exports[0].startswith("realesrgan_x4 fp16 ")
 
 
-def test_published_file_under_any_name_is_official(tmp_path: Path, mobilenet_file: Path, monkeypatch) -> None:
+def test_published_file_under_any_name_is_official(
+    tmp_path: Path, mobilenet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hashes = HashMemory(tmp_path / "hashes.json")
     mine = given_file(mobilenet_file, DETECTOR.files, RESNET, hashes)
     assert (mine.kind, mine.file) == ("given", MOBILENET.file)  # by its name
@@ -166,12 +187,14 @@ def test_published_file_under_any_name_is_official(tmp_path: Path, mobilenet_fil
         given_file(tmp_path / "gone.pth", DETECTOR.files, RESNET, hashes)
 
 
-def _export(checkpoint: Path, settings, reporter, folder: Path) -> Manifest:
+def _export(checkpoint: Path, settings: Settings, reporter: Reporter, folder: Path) -> Manifest:
     (manifest,) = carry_out(Order((Item(DETECTOR),), folder, given=checkpoint), settings, reporter)
     return manifest
 
 
-def test_own_checkpoint_finds_its_network(make_settings, reporter, mobilenet_file: Path, tmp_path: Path) -> None:
+def test_own_checkpoint_finds_its_network(
+    make_settings: Callable[..., Settings], reporter: Reporter, mobilenet_file: Path, tmp_path: Path
+) -> None:
     """The best detector is another network: which one a file is for is told by its weights."""
     mine = tmp_path / "mine.pth"
     mine.write_bytes(mobilenet_file.read_bytes())
@@ -180,13 +203,17 @@ def test_own_checkpoint_finds_its_network(make_settings, reporter, mobilenet_fil
     assert (manifest.source["label"], manifest.source["file"]) == ("mine.pth", MOBILENET.file)
 
 
-def test_own_checkpoint_that_fits_no_network(make_settings, reporter, x4plus_file: Path, tmp_path: Path) -> None:
+def test_own_checkpoint_that_fits_no_network(
+    make_settings: Callable[..., Settings], reporter: Reporter, x4plus_file: Path, tmp_path: Path
+) -> None:
     with pytest.raises(CheckpointMismatch, match=r"RealESRGAN_x4plus\.pth .*Put the file that belongs to this model"):
         _export(x4plus_file, make_settings(), reporter, tmp_path / "out")
     assert not (tmp_path / "out" / "retinaface").exists()
 
 
-def test_a_file_that_cannot_be_read_is_named(make_settings, mobilenet_file: Path, monkeypatch) -> None:
+def test_a_file_that_cannot_be_read_is_named(
+    make_settings: Callable[..., Settings], mobilenet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings = make_settings()
     settings.weights_dir.mkdir(parents=True)
     shutil.copy(mobilenet_file, settings.weights_dir / mobilenet_file.name)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from ensemble import mask
 from export.architectures import bisenet, parsenet
+from export.architectures.common import StateDict
 from export.architectures.parsenet import Hyperparameters
 from export.checkpoint import save_checkpoint
 from export.models import model_spec
@@ -42,18 +45,18 @@ def test_same_as_upstream_with_seeded_weights(tmp_path: Path) -> None:
     picture = normalised(faces(2, seed=3), parsenet)[:, :, :40]
     with torch.inference_mode():
         ours = parsenet.build(state, "test")(torch.from_numpy(picture)).numpy()
-    options = {"name": "parsenet", "key": "", "layout": json.dumps(SMALL)}
+    options: dict[str, object] = {"name": "parsenet", "key": "", "layout": json.dumps(SMALL)}
     theirs = ask_upstream("network", tmp_path / "net.pth", options, picture=picture)["logits"]
     assert ours.shape == (2, 19, 40, 64)
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs))
 
 
-def test_published_size_end_to_end(tmp_path: Path, astronaut) -> None:
+def test_published_size_end_to_end(tmp_path: Path, astronaut: NDArray[np.uint8]) -> None:
     """From an 8-bit picture to classes as upstream makes them; upstream takes the published layout's keys strictly."""
     require_upstream()
     state = parsenet.seeded_state(4, {})
     save_checkpoint(state, tmp_path / "net.pth", key=None)
-    options = {"name": "parsenet", "key": "", "layout": "{}"}
+    options: dict[str, object] = {"name": "parsenet", "key": "", "layout": "{}"}
     picture = normalised(astronaut[None], parsenet)
     expected = ask_upstream("network", tmp_path / "net.pth", options, picture=picture)["logits"].argmax(axis=1)
     (example,) = parsenet.examples(1)
@@ -103,7 +106,7 @@ def test_head_that_inference_does_not_need_may_be_missing() -> None:
         (lambda state: state.clear(), "holds weights of another network"),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = parsenet.seeded_state(1, SMALL)
     change(state)
     with pytest.raises(CheckpointMismatch, match=what) as caught:

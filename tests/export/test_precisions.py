@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from export.models import ALL_PRECISIONS, FLOAT_PRECISIONS, MODELS
-from export.precisions import Aim, aim_at, aim_of, check_servable, runs_int8_fast
+from export.precisions import Aim, Precision, Profile, Requested, aim_at, aim_of, check_servable, runs_int8_fast
 from limner.errors import SettingsError
+from limner.settings import Settings
 
 CPUINFO = "processor\t: 0\nflags\t\t: fpu avx2 {}\n\nprocessor\t: 1\n"
 SLOW = "This CPU has neither VNNI nor AMX, so INT8 would not be faster."
@@ -28,7 +30,9 @@ SLOW = "This CPU has neither VNNI nor AMX, so INT8 would not be faster."
         ("fp32", ALL_PRECISIONS, "gpu", True, Aim("fp32", "fp32")),
     ],
 )
-def test_what_a_setting_comes_to(requested, offered, profile, fast: bool, aim: Aim) -> None:
+def test_what_a_setting_comes_to(
+    requested: Requested, offered: tuple[Precision, ...], profile: Profile, fast: bool, aim: Aim
+) -> None:
     assert aim_at(requested, offered, profile, int8_is_fast=fast) == aim
 
 
@@ -46,7 +50,7 @@ def test_unknown_processor_is_taken_for_slow(tmp_path: Path) -> None:
     assert not runs_int8_fast(tmp_path / "cpuinfo")
 
 
-def test_settings_of_this_machine(make_settings, monkeypatch) -> None:
+def test_settings_of_this_machine(make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("export.precisions.runs_int8_fast", lambda: True)
     monkeypatch.setattr("export.precisions.winograd_obstacle", lambda _: "It is too old.")
     assert aim_of(make_settings(precision="auto"), ALL_PRECISIONS) == Aim("auto", "int8", no_winograd="It is too old.")
@@ -56,7 +60,7 @@ def test_settings_of_this_machine(make_settings, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("profile", ["cpu", "gpu", "tensorrt"])
-def test_each_profile_refuses_one_precision(profile: str, make_settings) -> None:
+def test_each_profile_refuses_one_precision(profile: str, make_settings: Callable[..., Settings]) -> None:
     refused = "fp16" if profile == "cpu" else "int8"
     for precision in {"auto", "fp32", "fp16", "int8"} - {refused}:
         check_servable(make_settings(profile=profile, precision=precision))

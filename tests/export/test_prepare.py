@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,10 +19,11 @@ import torch
 
 import export.prepare
 from export.manifest import MANIFEST_FILE, Manifest
-from export.models import model_spec
+from export.models import ModelSpec, model_spec
 from export.order import Order, carry_out, item_called
 from export.packaged import PACKAGED
 from export.precision.forms import ONNX_FILE
+from export.precisions import Aim
 from export.prepare import prepare
 from export.progress import Reporter
 from export.registry import weight_file
@@ -38,7 +41,7 @@ def exports(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Records what would be exported, and from where, in place of exporting it."""
     asked: list[str] = []
 
-    def record(store, spec, source, precision, reporter) -> None:
+    def record(store: ModelStore, spec: ModelSpec, source: Source, precision: Aim, reporter: Reporter) -> None:
         asked.append(f"{spec.name} from {source.label}")
 
     monkeypatch.setattr(export.prepare, "export_into", record)
@@ -87,7 +90,7 @@ def test_no_path_of_this_machine_in_the_model(exported: Settings) -> None:
         assert str(exported.data).encode() not in content
 
 
-def test_current_is_left_alone(exported: Settings, exports) -> None:
+def test_current_is_left_alone(exported: Settings, exports: list[str]) -> None:
     before = {path: path.stat().st_mtime_ns for path in exported.models_dir.rglob("*") if path.name != ".lock"}
     prepare(exported, models=["retinaface"])
     assert exports == []
@@ -96,7 +99,7 @@ def test_current_is_left_alone(exported: Settings, exports) -> None:
 
 @pytest.mark.parametrize("chosen", [True, False])
 def test_a_file_that_was_asked_for_by_name_is_not_replaced_by_a_better_one(
-    exported: Settings, exports, mobilenet_file: Path, chosen: bool
+    exported: Settings, exports: list[str], mobilenet_file: Path, chosen: bool
 ) -> None:
     settings = exported.model_copy(update={"custom_weights": True})
     put(settings, mobilenet_file, "detection_Resnet50_Final.pth")
@@ -110,11 +113,11 @@ def test_a_file_that_was_asked_for_by_name_is_not_replaced_by_a_better_one(
 
 @pytest.mark.parametrize("kind", ["official", "custom"])
 def test_a_published_file_that_does_not_fit_switches_only_its_role_off(
-    make_settings, monkeypatch: pytest.MonkeyPatch, kind: str
+    make_settings: Callable[..., Settings], monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     """The bytes are the published ones, so the fault is ours; somebody's own file is an error."""
 
-    def refuse(store, spec, source, precision, reporter) -> None:
+    def refuse(store: ModelStore, spec: ModelSpec, source: Source, precision: Aim, reporter: Reporter) -> None:
         raise CheckpointMismatch("It does not fit.")
 
     source = Source(kind, DETECTOR, "0" * 64, DETECTOR)  # type: ignore[arg-type]
@@ -167,7 +170,9 @@ def test_current_run_is_quick_and_without_pytorch(exported: Settings) -> None:
         "nothing",
     ],
 )
-def test_damaged_export_is_made_again(damage, exported: Settings, exports, reporter) -> None:
+def test_damaged_export_is_made_again(
+    damage: Callable[[Path], object], exported: Settings, exports: list[str], reporter: Reporter
+) -> None:
     damage(exported.models_dir / "retinaface")
     assert ModelStore(exported.models_dir).manifest("retinaface") is None
     prepare(exported, models=["retinaface"], reporter=reporter)
@@ -175,7 +180,7 @@ def test_damaged_export_is_made_again(damage, exported: Settings, exports, repor
 
 
 @pytest.mark.parametrize("tool", ["torch", "onnx", "onnxscript", "openvino", "nncf"])
-def test_changed_tool_exports_again(tool: str, exported: Settings, exports, reporter) -> None:
+def test_changed_tool_exports_again(tool: str, exported: Settings, exports: list[str], reporter: Reporter) -> None:
     path = exported.models_dir / "retinaface" / MANIFEST_FILE
     manifest = json.loads(path.read_text())
     manifest["tools"][tool] = "0.0.1"
@@ -184,27 +189,35 @@ def test_changed_tool_exports_again(tool: str, exported: Settings, exports, repo
     assert len(exports) == 1
 
 
-def test_changed_code_exports_again(exported: Settings, exports, reporter, monkeypatch) -> None:
+def test_changed_code_exports_again(
+    exported: Settings, exports: list[str], reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("export.fingerprint._code_digest", lambda *_: "another")
     prepare(exported, models=["retinaface"], reporter=reporter)
     assert len(exports) == 1
 
 
-def test_custom_weights_export_again_and_are_kept(exported: Settings, exports, reporter, mobilenet_file) -> None:
+def test_custom_weights_export_again_and_are_kept(
+    exported: Settings, exports: list[str], reporter: Reporter, mobilenet_file: Path
+) -> None:
     custom = exported.model_copy(update={"custom_weights": True})
     put(custom, mobilenet_file)
     prepare(custom, models=["retinaface"], reporter=reporter)
     assert exports == [f"retinaface from {DETECTOR}"]
 
 
-def test_unpublished_file_is_refused(exported: Settings, exports, reporter, mobilenet_file) -> None:
+def test_unpublished_file_is_refused(
+    exported: Settings, exports: list[str], reporter: Reporter, mobilenet_file: Path
+) -> None:
     put(exported, mobilenet_file)
     with pytest.raises(ChecksumMismatch, match=rf"{DETECTOR} in LIMNER_WEIGHTS.*LIMNER_CUSTOM_WEIGHTS=1"):
         prepare(exported, models=["retinaface"], reporter=reporter)
     assert exports == []
 
 
-def test_published_file_counts_as_official(exported: Settings, exports, reporter, mobilenet_file, monkeypatch) -> None:
+def test_published_file_counts_as_official(
+    exported: Settings, exports: list[str], reporter: Reporter, mobilenet_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     put(exported, mobilenet_file)
     digest = weight_file(DETECTOR).sha256
     monkeypatch.setattr("export.hashing.sha256_of", lambda path: digest)
@@ -212,13 +225,21 @@ def test_published_file_counts_as_official(exported: Settings, exports, reporter
     assert exports == [f"retinaface from {DETECTOR}"]
 
 
-def test_package_that_is_gone_does_not_matter(exported: Settings, exports, monkeypatch) -> None:
+def test_package_that_is_gone_does_not_matter(
+    exported: Settings, exports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("export.packaged.PackagedWeights.version", None)
     prepare(exported, models=["retinaface"])
     assert exports == []
 
 
-def test_role_without_weights_is_switched_off(make_settings, exports, reporter, said, monkeypatch) -> None:
+def test_role_without_weights_is_switched_off(
+    make_settings: Callable[..., Settings],
+    exports: list[str],
+    reporter: Reporter,
+    said: io.StringIO,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("export.packaged.PackagedWeights.version", None)
     settings = make_settings()
     catalog = prepare(settings, reporter=reporter)
@@ -230,13 +251,19 @@ def test_role_without_weights_is_switched_off(make_settings, exports, reporter, 
     assert reason.startswith("GFPGANv1.4.pth is not in LIMNER_WEIGHTS")
     # The whole family is named, but what is not exported by default is not tried.
     reasons = {entry.model: entry.reason for entry in catalog.entries}
-    assert "limner export swinir_m_x4" in reasons["swinir_m_x4"]
-    assert re.search("limner weights pull codeformer .*--accept-licence", reasons["codeformer"])
+    assert "limner export swinir_m_x4" in (reasons["swinir_m_x4"] or "")
+    assert re.search("limner weights pull codeformer .*--accept-licence", reasons["codeformer"] or "")
     assert "codeformer" not in said.getvalue()
     assert Catalog.load(settings.models_dir / CATALOG_FILE) == catalog
 
 
-def test_a_file_in_the_folder_is_a_wish(make_settings, exports, reporter, mobilenet_file, monkeypatch) -> None:
+def test_a_file_in_the_folder_is_a_wish(
+    make_settings: Callable[..., Settings],
+    exports: list[str],
+    reporter: Reporter,
+    mobilenet_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """A model that is not exported by default is, once somebody puts its file there."""
     settings = make_settings()
     put(settings, mobilenet_file, "codeformer.pth")
@@ -247,7 +274,9 @@ def test_a_file_in_the_folder_is_a_wish(make_settings, exports, reporter, mobile
     assert "restoreformer from RestoreFormer.pth" not in exports
 
 
-def test_changed_precision_exports_again_and_an_unchanged_one_never(exported: Settings, exports, monkeypatch) -> None:
+def test_changed_precision_exports_again_and_an_unchanged_one_never(
+    exported: Settings, exports: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """INT8 is asked of a model that offers it; what matters is what the setting comes to, not its word."""
     offering = replace(model_spec("retinaface"), precisions=("fp32", "fp16", "int8"))
     monkeypatch.setattr(export.prepare, "model_spec", lambda _: offering)
@@ -263,12 +292,14 @@ def test_changed_precision_exports_again_and_an_unchanged_one_never(exported: Se
         assert len(exports) == expected, precision
 
 
-def test_precision_that_is_not_offered_is_fp32_all_the_same(exported: Settings, exports) -> None:
+def test_precision_that_is_not_offered_is_fp32_all_the_same(exported: Settings, exports: list[str]) -> None:
     prepare(exported.model_copy(update={"precision": "int8"}), models=["retinaface"])
     assert exports == []
 
 
-def test_profile_of_a_gpu_exports_again(exported: Settings, exports, reporter, monkeypatch) -> None:
+def test_profile_of_a_gpu_exports_again(
+    exported: Settings, exports: list[str], reporter: Reporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("export.fingerprint._code_digest", lambda *_: "")
     prepare(exported.model_copy(update={"precision": "auto", "profile": "gpu"}), models=["retinaface"])
     assert len(exports) == 1
@@ -290,7 +321,7 @@ class MakesAFile:
         return open, (str(self.folder / "ran"), "w")
 
 
-BAD_CHECKPOINTS = {
+BAD_CHECKPOINTS: dict[str, tuple[Callable[[Path, Path], object], str]] = {
     "another architecture": (
         lambda path, file: shutil.copy(file, path),
         rf"{DETECTOR} does not fit RetinaFace.*Put the file that belongs",
@@ -308,7 +339,7 @@ BAD_CHECKPOINTS = {
 
 
 @pytest.mark.parametrize("kind", BAD_CHECKPOINTS)
-def test_failed_export_changes_nothing(kind: str, exported: Settings, reporter, x4plus_file: Path) -> None:
+def test_failed_export_changes_nothing(kind: str, exported: Settings, reporter: Reporter, x4plus_file: Path) -> None:
     """In the real worker process: a typed error that names file and remedy, and the old model stays."""
     write, what = BAD_CHECKPOINTS[kind]
     custom = exported.model_copy(update={"custom_weights": True})
@@ -347,7 +378,12 @@ def test_full_disk_changes_nothing(exported: Settings) -> None:
 
 
 def test_a_given_checkpoint_is_exported_again_and_never_replaced_unasked(
-    exported: Settings, mobilenet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reporter: Reporter, said
+    exported: Settings,
+    mobilenet_file: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    reporter: Reporter,
+    said: io.StringIO,
 ) -> None:
     mine = tmp_path / "mine.pth"
     state = torch.load(mobilenet_file, weights_only=True)

@@ -9,9 +9,9 @@ import pytest
 import export.architectures
 from export.architectures import ARCHITECTURES, architecture, published_graph
 from export.architectures.rrdbnet import Hyperparameters
-from export.models import FACE_SIZE, MODELS, model_spec
+from export.models import FACE_SIZE, MODELS, ModelSpec, model_spec
 from export.packaged import PACKAGED
-from export.registry import WEIGHTS, weight_file, weight_files
+from export.registry import WEIGHTS, WeightFile, weight_file, weight_files
 from export.tensors import TensorSpec
 from limner.catalog import ROLES
 from limner.errors import ExportError, WeightsError
@@ -23,7 +23,7 @@ def test_files_and_hashes_are_distinct() -> None:
 
 
 @pytest.mark.parametrize("weight", WEIGHTS, ids=lambda weight: weight.file)
-def test_entry_is_complete(weight) -> None:
+def test_entry_is_complete(weight: WeightFile) -> None:
     assert weight.role in ROLES
     assert len(weight.sha256) == 64
     assert int(weight.sha256, 16)
@@ -53,7 +53,7 @@ def test_non_commercial_weights_are_named() -> None:
 
 
 @pytest.mark.parametrize("spec", MODELS, ids=lambda spec: spec.name)
-def test_model_is_made_of_registered_weights(spec) -> None:
+def test_model_is_made_of_registered_weights(spec: ModelSpec) -> None:
     for weight in spec.files:
         assert (weight.role, weight.model) == (spec.role, spec.name)
         assert weight.architecture in ARCHITECTURES
@@ -121,7 +121,7 @@ def test_models_that_are_exported_by_default() -> None:
         (("K", "H", 3), (7, 5, 3), True),
     ],
 )
-def test_shapes(declared, shape, fits: bool) -> None:
+def test_shapes(declared: tuple[str | int, ...], shape: tuple[int, ...], fits: bool) -> None:
     sizes = {"N": 2, "H": 5}
     assert TensorSpec("X", "UINT8", declared).fits(shape, sizes) is fits
     assert sizes.get("K", 7) == 7

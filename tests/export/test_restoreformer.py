@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch.nn import functional
 
 from export.architectures import restoreformer
+from export.architectures.common import StateDict
 from export.architectures.face_graph import normalised
 from export.architectures.restoreformer import Hyperparameters, RestoreFormer
 from export.architectures.vqgan import Codebook, random_faces
@@ -28,7 +32,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Exported:
     return export_small("restoreformer", graph, tmp_path_factory.mktemp("restoreformer"))
 
 
-def compare(layout: dict[str, int], side: int, count: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+def compare(layout: dict[str, int], side: int, count: int, folder: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     """Ours and upstream's of the same weights, which upstream loads strictly."""
     require_upstream()
     state = restoreformer.seeded_state(0, layout)
@@ -82,18 +86,18 @@ def test_nearest_code_is_upstreams() -> None:
         rows = places.permute(0, 2, 3, 1).reshape(2, 16, 6)
         distances = torch.cdist(rows, codebook.embedding.weight.expand(2, -1, -1))
         assert torch.equal(found, distances.argmin(dim=2))
-        assert len(found.unique()) > 10
+        assert len(torch.unique(found)) > 10
         assert torch.equal(codebook(found)[1, :, 2, 3], codebook.embedding.weight[found[1, 4 * 2 + 3]])
 
 
 def test_seeded_codes_are_far_apart(small: Exported) -> None:
     """A near tie between two codes could fall the other way in another runtime; no parity could then be told."""
-    network = small.graph.network
+    network: Any = small.graph.network
     with torch.inference_mode():
         places = network.quant_conv(network.encoder(normalised(random_faces(1, 2, SMALL_SIDE)))[0])
         rows = places.flatten(2).transpose(1, 2)
         scores = functional.linear(rows, network.quantize.embedding.weight, -network.quantize.half_squares)
-    assert len(scores.argmax(dim=2).unique()) > 50
+    assert len(torch.unique(scores.argmax(dim=2))) > 50
     assert smallest_margin(scores) > 1e-4
 
 
@@ -132,7 +136,7 @@ def test_exported_graph_is_plain(small: Exported) -> None:
         (lambda state: state.clear(), "encoder.conv_in.weight is missing"),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = restoreformer.seeded_state(1, SMALL)
     change(state)
     with pytest.raises(CheckpointMismatch, match=what) as caught:

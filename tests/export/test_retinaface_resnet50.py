@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import onnxruntime
 import pytest
 import torch
 
+from ensemble.photo import UInt8
 from export.architectures import retinaface, retinaface_resnet50
 from export.architectures.common import StateDict
 from export.architectures.retinaface_graph import DetectorGraph
@@ -54,7 +56,7 @@ def test_hyperparameters_are_read_off_the_weights(state: StateDict) -> None:
     assert Hyperparameters.of(state, "test") == Hyperparameters(16, (2, 2, 2, 2), 128)
 
 
-def test_same_as_facexlibs(tmp_path: Path, astronaut) -> None:
+def test_same_as_facexlibs(tmp_path: Path, astronaut: UInt8) -> None:
     """At full size: the raw heads of a batch, and boxes and landmarks decoded to pixels; all sides are odd.
 
     The checkpoint is as published, with the prefix of DataParallel; facexlib loads it strictly.
@@ -80,7 +82,9 @@ def test_same_as_facexlibs(tmp_path: Path, astronaut) -> None:
 
 
 @pytest.mark.parametrize("size", [(97, 33), (128, 160)])
-def test_exported_model_in_both_runtimes(size, graph: DetectorGraph, model_file: Path, astronaut) -> None:
+def test_exported_model_in_both_runtimes(
+    size: tuple[int, int], graph: DetectorGraph, model_file: Path, astronaut: UInt8
+) -> None:
     photo = np.ascontiguousarray(astronaut[: size[0], : size[1]])
     session = onnxruntime.InferenceSession(model_file, providers=["CPUExecutionProvider"])
     with torch.inference_mode():
@@ -105,7 +109,7 @@ def test_exported_model_in_both_runtimes(size, graph: DetectorGraph, model_file:
         ),
     ],
 )
-def test_other_weights_are_refused(change, what: str, state: StateDict) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str, state: StateDict) -> None:
     changed = dict(state)
     change(changed)
     with pytest.raises(CheckpointMismatch, match=rf"mine\.pth.*{what}"):

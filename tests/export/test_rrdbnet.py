@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,10 @@ import onnxruntime
 import pytest
 import torch
 
+from ensemble.photo import UInt8
 from export.architectures import rrdbnet
+from export.architectures.common import StateDict
+from export.architectures.image_graph import ImageGraph
 from export.architectures.rrdbnet import Hyperparameters
 from export.checkpoint import load_checkpoint, save_checkpoint
 from export.parity import TOLERANCE
@@ -26,7 +30,7 @@ def test_hyperparameters_are_read_off_the_weights(scale: int) -> None:
     assert Hyperparameters.of(state, "test") == Hyperparameters(**SMALL[scale])
 
 
-def test_published_hyperparameters(x4plus_state) -> None:
+def test_published_hyperparameters(x4plus_state: StateDict) -> None:
     assert Hyperparameters.of(x4plus_state, "test") == Hyperparameters()
 
 
@@ -44,7 +48,7 @@ def test_same_as_upstream_with_seeded_weights(scale: int, tmp_path: Path) -> Non
     np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.ptp(theirs))
 
 
-def test_same_as_upstream_with_real_weights(x4plus_state, x4plus_file: Path, astronaut) -> None:
+def test_same_as_upstream_with_real_weights(x4plus_state: StateDict, x4plus_file: Path, astronaut: UInt8) -> None:
     require_upstream()
     tile = torch.from_numpy(astronaut[100:132, 200:240] / np.float32(255)).permute(2, 0, 1)[None].contiguous()
     with torch.inference_mode():
@@ -61,7 +65,7 @@ def test_seeded_activations_stay_sane() -> None:
     assert torch.isfinite(result).all()
 
 
-def test_exported_model_is_the_network(models_dir: Path, x4plus_state, astronaut) -> None:
+def test_exported_model_is_the_network(models_dir: Path, x4plus_state: StateDict, astronaut: UInt8) -> None:
     """ONNX Runtime and OpenVINO against PyTorch, on a 64×64 tile of a photo, with the real weights."""
     tile = np.ascontiguousarray(astronaut[80:144, 180:244])[None]
     path = models_dir / "realesrgan_x4" / "1" / "model.onnx"
@@ -79,7 +83,7 @@ def test_exported_model_is_the_network(models_dir: Path, x4plus_state, astronaut
     assert np.mean(ours != theirs) < 0.01
 
 
-def test_exported_model_does_what_realesrganer_does(models_dir: Path, x4plus_file: Path, astronaut) -> None:
+def test_exported_model_does_what_realesrganer_does(models_dir: Path, x4plus_file: Path, astronaut: UInt8) -> None:
     """Normalisation, clamping and rounding included: uint8 in, uint8 out, at the network's own scale."""
     require_upstream()
     photo = np.ascontiguousarray(astronaut[90:122, 200:241])
@@ -104,10 +108,10 @@ def test_exported_model_takes_any_size_and_batch(models_dir: Path) -> None:
 
 def test_rounding_is_half_to_even() -> None:
     class Halves(torch.nn.Module):
-        def forward(self, x):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return torch.tensor([0.5, 1.5, 2.5]).reshape(1, 3, 1, 1) / 255 + 0 * x
 
-    graph = rrdbnet.ImageGraph(Halves())
+    graph = ImageGraph(Halves())
     assert graph(torch.zeros(1, 1, 1, 3, dtype=torch.uint8)).flatten().tolist() == [0, 2, 2]
 
 
@@ -120,7 +124,7 @@ def test_rounding_is_half_to_even() -> None:
         (lambda state: state.pop("conv_first.weight"), "conv_first.weight is missing"),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = rrdbnet.seeded_state(1, SMALL[4])
     change(state)
     with pytest.raises(CheckpointMismatch, match=what) as caught:

@@ -91,7 +91,7 @@ def test_same_as_opencvs_recogniser(
 def test_dot_product_is_opencvs_cosine_score(file: Path, served: onnx.ModelProto, faces: Image) -> None:
     recogniser = cv2.FaceRecognizerSF.create(str(file), "")
     features = [recogniser.feature(np.ascontiguousarray(face[..., ::-1])).copy() for face in faces[:2]]
-    score = recogniser.match(*features, cv2.FaceRecognizerSF_FR_COSINE)
+    score = recogniser.match(features[0], features[1], cv2.FaceRecognizerSF_FR_COSINE)
     one, other = run(served, faces[:2])
     assert one @ other == pytest.approx(score, abs=1e-5)
 
@@ -165,7 +165,12 @@ def _free_names(model: onnx.ModelProto) -> None:
         _free_names,
     ],
 )
-def test_other_ways_to_write_the_same_graph(change, published, faces: Image, expected: NDArray[np.float32]) -> None:
+def test_other_ways_to_write_the_same_graph(
+    change: Callable[[onnx.ModelProto], None],
+    published: onnx.ModelProto,
+    faces: Image,
+    expected: NDArray[np.float32],
+) -> None:
     model = onnx.ModelProto()
     model.CopyFrom(published)
     change(model)

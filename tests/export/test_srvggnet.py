@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -10,6 +12,7 @@ import pytest
 import torch
 
 from export.architectures import rrdbnet, srvggnet
+from export.architectures.common import StateDict
 from export.architectures.srvggnet import Hyperparameters
 from export.blend import blend
 from export.checkpoint import save_checkpoint
@@ -23,12 +26,12 @@ from tests.upstream.client import ask_upstream, require_upstream
 SMALL = {"num_feat": 16, "num_conv": 3}
 
 
-def tile_of(*shape: int):
+def tile_of(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(3))
 
 
 @pytest.mark.parametrize("layout", [{}, SMALL, {"num_feat": 8, "num_conv": 16, "upscale": 2}])
-def test_hyperparameters_are_read_off_the_weights(layout) -> None:
+def test_hyperparameters_are_read_off_the_weights(layout: dict[str, int]) -> None:
     state = srvggnet.seeded_state(1, layout)
     assert Hyperparameters.of(state, "test") == Hyperparameters(**layout)
 
@@ -42,7 +45,7 @@ def test_same_as_upstream(tmp_path: Path) -> None:
         save_checkpoint(state, path, "params")
     tile = tile_of(2, 3, 18, 26)
     strong, weak = (np.frombuffer(str(path).encode(), np.uint8) for path in paths)
-    given = {"tile": tile.numpy(), "strong": strong, "weak": weak, "denoise": np.float64(0.3)}
+    given: dict[str, Any] = {"tile": tile.numpy(), "strong": strong, "weak": weak, "denoise": np.float64(0.3)}
     theirs = ask_upstream("network", paths[0], {"name": "srvggnet", "key": "params"}, **given)
 
     blended = blend(states[0], states[1], 0.3, ("general.pth", "wdn.pth"))
@@ -100,7 +103,7 @@ def test_exported_model_in_both_runtimes(tmp_path: Path) -> None:
         (lambda state: state.pop("body.0.weight"), "body.0.weight is missing"),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = srvggnet.seeded_state(1, SMALL)
     change(state)
     with pytest.raises(CheckpointMismatch, match=rf"mine\.pth.*{what}"):

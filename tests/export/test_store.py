@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from multiprocessing.synchronize import Event
 from pathlib import Path
 
 import psutil
@@ -87,7 +88,7 @@ def test_folder_that_cannot_be_written(tmp_path: Path) -> None:
         store.write_catalog(Catalog())
 
 
-def _hold(folder: Path, held: multiprocessing.Event, release: multiprocessing.Event) -> None:
+def _hold(folder: Path, held: Event, release: Event) -> None:
     with ModelStore(folder).lock(lambda: None):
         held.set()
         release.wait(30)

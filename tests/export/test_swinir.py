@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import pytest
 import torch
 
 from export.architectures import rrdbnet, swinir
+from export.architectures.common import StateDict
 from export.architectures.swinir import Hyperparameters
 from export.architectures.windows import MASKED, Grid, shift_mask, shifted, unshifted
 from export.checkpoint import load_checkpoint, save_checkpoint
@@ -27,7 +29,7 @@ BLOCK = "layers.0.residual_group.blocks.1"
 L_FILE = weight_file("003_realSR_BSRGAN_DFOWMFC_s64w8_SwinIR-L_x4_GAN")
 
 
-def tile_of(*shape: int):
+def tile_of(*shape: int) -> torch.Tensor:
     return torch.rand(shape, generator=torch.Generator().manual_seed(3))
 
 
@@ -149,7 +151,7 @@ def test_exported_model_in_both_runtimes(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_other_weights_are_refused(change, what: str) -> None:
+def test_other_weights_are_refused(change: Callable[[StateDict], object], what: str) -> None:
     state = swinir.seeded_state(1, SMALL)
     change(state)
     with pytest.raises(CheckpointMismatch, match=rf"mine\.pth.*{what}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,7 +14,9 @@ from click.testing import CliRunner
 from cli.export_command import export
 from export.architectures import ARCHITECTURES
 from export.fingerprint import fingerprint
+from export.manifest import Manifest
 from export.models import ALL_PRECISIONS, model_spec
+from export.order import Order
 from export.precision import tensorrt
 from export.precision.fp16 import RECIPES
 from export.precision.half import in_half
@@ -113,7 +116,12 @@ def test_the_profile_tensorrt_aims_at_plans_and_their_exports_are_others(tmp_pat
 
 def test_the_flag_asks_for_plans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: list[Settings] = []
-    monkeypatch.setattr("export.order.carry_out", lambda order, settings: asked.append(settings) or iter(()))
+
+    def carry_out(order: Order, settings: Settings) -> Iterator[Manifest]:
+        asked.append(settings)
+        return iter(())
+
+    monkeypatch.setattr("export.order.carry_out", carry_out)
     monkeypatch.setattr("cli.tables.print_manifests", list)
     command = ["--tensorrt", "--seeded", "gfpgan", "--output", str(tmp_path)]
     assert CliRunner().invoke(export, command).exit_code == 0

@@ -9,7 +9,7 @@ import io
 import itertools
 import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -86,7 +86,7 @@ _accepted = itertools.count()
 
 
 @schemathesis.hook
-def after_call(context: schemathesis.HookContext, case: schemathesis.Case, response: Response) -> None:
+def after_call(context: schemathesis.HookContext, case: schemathesis.Case[Any], response: Response) -> None:
     """Let two tasks of three end before the next call.
 
     Else the machine's speed would decide whether a result is there when it is asked for. The third one is met at work.
@@ -96,7 +96,7 @@ def after_call(context: schemathesis.HookContext, case: schemathesis.Case, respo
     (task_id,) = (value for name, value in response.json().items() if name in {"task_id", "batch_id"})
     asked = response.request
     status = f"{str(asked.url).partition('?')[0]}/{task_id}"
-    headers = {name: value for name, value in asked.headers.items() if name.lower() == "authorization"}
+    headers: dict[str, Any] = {name: value for name, value in asked.headers.items() if name.lower() == "authorization"}
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while httpx.get(status, headers=headers).json().get("status") in {"pending", "processing"}:
         if time.monotonic() > deadline:
@@ -106,7 +106,7 @@ def after_call(context: schemathesis.HookContext, case: schemathesis.Case, respo
 
 @schemathesis.hook
 def filter_failure(
-    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case, response: Response
+    context: schemathesis.HookContext, failure: Failure, case: schemathesis.Case[Any], response: Response
 ) -> bool:
     """False for what is meant to be so."""
     if isinstance(failure, RejectedPositiveData):
@@ -117,7 +117,7 @@ def filter_failure(
     return True
 
 
-def _written_otherwise(body: dict[str, object]) -> bool:
+def _written_otherwise(body: Mapping[str, object]) -> bool:
     """Whether the options of a form are right all the same: in a form everything is text, and ``1`` is a yes."""
     try:
         parse_options({name: str(value) for name, value in _sent(body) if name != "file"})
@@ -126,7 +126,7 @@ def _written_otherwise(body: dict[str, object]) -> bool:
     return True
 
 
-def _sent(body: dict[str, object]) -> Iterator[tuple[str, object]]:
+def _sent(body: Mapping[str, object]) -> Iterator[tuple[str, object]]:
     """A list is sent as one field for each of its items."""
     for name, value in body.items():
         yield from ((name, item) for item in value) if isinstance(value, list) else [(name, value)]

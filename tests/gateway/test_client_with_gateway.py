@@ -10,6 +10,7 @@ import sys
 import zipfile
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -23,7 +24,7 @@ from tests.gateway.conftest import Gateway, OpenGateway
 pytestmark = pytest.mark.timeout(300)
 
 QUICK = {"background": "lanczos", "restorer": "none"}
-SETTINGS = {"canary_interval": 3600.0, "max_upload_bytes": 1_000_000}
+SETTINGS: dict[str, Any] = {"canary_interval": 3600.0, "max_upload_bytes": 1_000_000}
 
 MakePhoto = Callable[..., bytes]
 

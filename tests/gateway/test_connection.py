@@ -6,6 +6,7 @@ import asyncio
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from gateway import connection
 from tests.gateway.running import BODY, serving, until_closed
@@ -107,8 +108,10 @@ async def test_a_broken_body_is_answered_once(
 
     monkeypatch.setattr(connection.Connection, "send_400_response", told)
     async with serving() as (server, port):
+        app = server.config.app
+        assert isinstance(app, FastAPI)
 
-        @server.config.app.post("/hasty")  # type: ignore[union-attr]
+        @app.post("/hasty")
         async def hasty() -> str:
             while not refused.is_set():
                 await asyncio.sleep(0)

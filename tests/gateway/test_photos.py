@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(300)
 
 QUICK = {"background": "lanczos", "restorer": "none"}
 SLOW = {"background": "realesrgan", "restorer": "none"}
-NO_LIMIT = {"rate_limit": "off", "canary_interval": 3600.0}
+NO_LIMIT: dict[str, Any] = {"rate_limit": "off", "canary_interval": 3600.0}
 
 MakePhoto = Callable[..., bytes]
 

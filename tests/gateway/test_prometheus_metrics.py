@@ -103,7 +103,10 @@ def test_canaries_and_retries(metrics: Metrics) -> None:
     assert value(metrics, "triton_retries_total", reason="inference-unavailable") == 1
 
 
-STRANGE = (None, 3, "text", True, [], [1], {}, {"total": "soon"}, {"total": -1.0}, {"total": 10**400}, {"total": [1]})
+STRANGE: tuple[object, ...] = (
+    *(None, 3, "text", True, [], [1], {}),
+    *({"total": "soon"}, {"total": -1.0}, {"total": 10**400}, {"total": [1]}),
+)
 
 
 @pytest.mark.parametrize("value_", STRANGE, ids=lambda strange: str(strange)[:20])

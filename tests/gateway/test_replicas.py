@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -160,8 +161,8 @@ def test_nothing_in_redis_is_readable(
         assert not any(secret in key for key in keys)
 
 
-def values(client: redis.Redis, key: bytes) -> list[bytes]:
-    """All that lies under a key, whatever its type."""
+def values(client: redis.Redis, key: bytes) -> list[Any]:
+    """All that lies under a key, whatever its type: bytes, for the client decodes nothing."""
     kind = client.type(key)
     if kind == b"string":
         return [client.get(key)]

@@ -104,7 +104,7 @@ def test_it_is_set_up_as_limner_asks(client: redis.Redis) -> None:
 )
 def test_the_password_does_not_open_more_than_gateways_need(client: redis.Redis, command: str) -> None:
     with pytest.raises(redis.exceptions.NoPermissionError):
-        client.execute_command(*command.split())
+        client.execute_command(*command.split())  # type: ignore[no-untyped-call]
 
 
 async def test_gateways_can_work_with_it(port: int, caplog: pytest.LogCaptureFixture) -> None:

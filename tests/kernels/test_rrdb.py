@@ -48,7 +48,7 @@ def _subject(folder: Path, scale: int) -> Subject:
     state["conv_last.bias"] = torch.full((3,), 0.5)
     network = rrdbnet.served(rrdbnet.build(state, "test")).eval()
     graph = to_onnx(spec_of(scale), network, rrdbnet.examples(0)[0])
-    photo = data.astronaut()
+    photo = data.astronaut()  # type: ignore[no-untyped-call]
     calibration = [np.ascontiguousarray(photo[None, y : y + 64, y : y + 64]) for y in range(0, 449, 32)]
     (folder / WEIGHTS_FILE).write_bytes(quantise(graph, calibration))
     (folder / LIBRARY_FILE).write_bytes(library())
@@ -67,7 +67,7 @@ def twofold(tmp_path_factory: pytest.TempPathFactory) -> Subject:
 
 def _photo(height: int, width: int, seed: int) -> UInt8:
     random = np.random.default_rng(seed)
-    photo = data.astronaut()
+    photo = data.astronaut()  # type: ignore[no-untyped-call]
     y, x = random.integers(photo.shape[0] - height + 1), random.integers(photo.shape[1] - width + 1)
     return np.ascontiguousarray(photo[y : y + height, x : x + width])
 

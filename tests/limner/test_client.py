@@ -222,7 +222,7 @@ def test_a_status_that_is_none_is_no_status(stand_in: StandIn, body: str) -> Non
 @pytest.mark.parametrize("kind", ["quota-exceeded", "temporary-reduced-capacity"])
 @pytest.mark.parametrize("headers", [{"Retry_After": "0"}, {}])
 def test_a_refusal_is_waited_out_and_the_whole_file_sent_again(
-    ask: Ask, stand_in: StandIn, tmp_path: Path, kind: str, headers: dict[str, str]
+    ask: Ask, stand_in: StandIn, tmp_path: Path, kind: str, headers: dict[str, Any]
 ) -> None:
     (tmp_path / "a.jpg").write_bytes(bytes(200_000))
     stand_in.will("POST /v1/enhance", problem(kind, **headers), image())

@@ -15,6 +15,7 @@ import pytest
 from starlette.responses import PlainTextResponse, Response
 
 from limner.client import Batch, Limner, Task, outages
+from limner.client.events import Event
 from limner.client.outages import Outage
 from limner.errors import Gone, ServerUnreachable
 from tests.limner.limner_server import (
@@ -87,7 +88,7 @@ def test_a_server_that_comes_back_goes_on_with_the_task(
 
 
 def test_a_stream_goes_on_after_the_server_was_away(place: tuple[str, int]) -> None:
-    app, rest = StandIn(), []
+    app, rest = StandIn(), list[Event[Any]]()
     app.will(f"GET {BATCH}/events", stream(QUEUED), stream(DONE))
     with Limner("http://{}:{}".format(*place)) as client:
         with listening(app, place):

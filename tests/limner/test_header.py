@@ -6,6 +6,7 @@ import struct
 import time
 import zlib
 from collections.abc import Callable
+from typing import Literal
 
 import pytest
 from hypothesis import given
@@ -52,7 +53,7 @@ HEADERS = {
         (saved(IMAGE.convert("RGBA"), "webp", exif=b"Exif\0\0x"), "webp"),
     ],
 )
-def test_size_and_format_of_real_files(data: bytes, file_format: str) -> None:
+def test_size_and_format_of_real_files(data: bytes, file_format: Literal["jpeg", "png", "webp"]) -> None:
     assert read_header(data) == read_header(memoryview(data)) == Header(file_format, 23, 17)
 
 

@@ -20,7 +20,7 @@ def ask(
     model: str,
     inputs: Mapping[str, NDArray[Any]],
     outputs: Sequence[str],
-    parameters: Mapping[str, str | int | bool] | None = None,
+    parameters: Mapping[str, str | float | bool] | None = None,
 ) -> list[NDArray[Any]]:
     """What one model of a server answers, output by output."""
     queries = []

@@ -41,5 +41,5 @@ def shift(image: Pixels, expected: Pixels, normalization: str | None = "phase") 
     planes = [cv2.cvtColor(each.astype(np.float32), cv2.COLOR_RGB2GRAY) for each in (image, expected)]
     window = np.outer(*(np.hanning(length) for length in planes[0].shape))
     faded = [(plane - plane.mean()) * window for plane in planes]
-    moved, *_ = phase_cross_correlation(faded[1], faded[0], upsample_factor=100, normalization=normalization)
+    moved, *_ = phase_cross_correlation(faded[1], faded[0], upsample_factor=100, normalization=normalization)  # type: ignore[no-untyped-call]
     return -np.asarray(moved)

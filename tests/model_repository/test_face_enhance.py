@@ -80,7 +80,7 @@ def test_tiles_leave_no_seams(
     """Against the network run on the whole picture at once."""
     enhance = request.getfixturevalue("enhance_in_fp32" if precision == "fp32" else "enhance")
     folder = request.getfixturevalue("fp32_models_dir") if precision == "fp32" else models_dir
-    pixels = cv2.resize(astronaut[0:424, 40:440], (292, 292), interpolation=cv2.INTER_AREA)
+    pixels = np.asarray(cv2.resize(astronaut[0:424, 40:440], (292, 292), interpolation=cv2.INTER_AREA), np.uint8)
     result, _ = enhance(encode(pixels), {"enhancement_level": 3, "restorer": "none"})
     tiled = np.asarray(decode(result)).astype(float)
 

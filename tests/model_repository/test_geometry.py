@@ -26,7 +26,7 @@ UPSTREAMS_OFFSET = 0.5
 
 def turned(photo: UInt8, angle: float, scale: float, move: tuple[float, float] = (0, 0)) -> UInt8:
     height, width = photo.shape[:2]
-    matrix = cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale)
+    matrix = np.asarray(cv2.getRotationMatrix2D((width / 2, height / 2), angle, scale), np.float64)
     matrix[:, 2] += np.array(move)
     return np.asarray(cv2.warpAffine(photo, matrix, (width, height), borderMode=cv2.BORDER_REFLECT_101), np.uint8)
 

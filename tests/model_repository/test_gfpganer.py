@@ -45,7 +45,8 @@ def detections(client: triton.InferenceServerClient, photo: UInt8) -> NDArray[np
     """What the detector of the pipeline finds, unrounded: float32 [N, 15]."""
     query = triton.InferInput("PIXELS", list(photo.shape), "UINT8")
     query.set_data_from_numpy(np.ascontiguousarray(photo))
-    return client.infer("detect_faces", [query]).as_numpy("FACES")
+    found: NDArray[np.float32] = client.infer("detect_faces", [query]).as_numpy("FACES")
+    return found
 
 
 @pytest.mark.timeout(1800)

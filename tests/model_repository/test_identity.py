@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tritonclient.grpc as triton
 
+from ensemble.align import Float64
 from ensemble.colour import colour_shift
 from ensemble.photo import UInt8
 from tests.model_repository.asking import ask
@@ -22,7 +23,7 @@ Enhance = Callable[..., tuple[bytes, dict[str, Any]]]
 
 pytest_plugins = ["tests.model_repository.identity_servers"]
 
-SAME_SIZE = {"enhancement_level": 1, "background": "lanczos"}
+SAME_SIZE: dict[str, str | int] = {"enhancement_level": 1, "background": "lanczos"}
 ACTIONS = {"kept": 1.0, "left out": 0.3, "blended": 0.6}
 """What becomes of the portrait in which light; the restorer brightens it by 0, 100 and 40 levels."""
 
@@ -36,15 +37,15 @@ def likeness(levels: float) -> float:
 
 
 def in_light(face: UInt8, action: str) -> UInt8:
-    return np.rint(face * ACTIONS[action]).astype(np.uint8)
+    return np.asarray(np.rint(face * ACTIONS[action]), np.uint8)
 
 
-def changes(ours: UInt8, photo: UInt8, face: dict[str, Any], scale: int = 1) -> np.ndarray:
+def changes(ours: UInt8, photo: UInt8, face: dict[str, Any], scale: int = 1) -> Float64:
     """How much brighter the middle of a face has become: float [h, w, 3]."""
     left, top, right, bottom = face["box"]
     x, y = (right - left) / 4, (bottom - top) / 4
     part = inside((left + x, top + y, right - x, bottom - y), ours, scale)
-    return ours[part].astype(float) - photo[part]
+    return np.asarray(ours[part].astype(float) - photo[part])
 
 
 @pytest.fixture(scope="module")

@@ -111,7 +111,7 @@ def test_nothing_changed_gains_nothing(enhance_with_identity: Enhance, face: UIn
 
 
 def test_aligned_faces_are_measured(enhance_with_identity: Enhance, face: UInt8) -> None:
-    photo = cv2.resize(face[20:220, 44:244], (256, 256), interpolation=cv2.INTER_CUBIC)
+    photo = np.asarray(cv2.resize(face[20:220, 44:244], (256, 256), interpolation=cv2.INTER_CUBIC), np.uint8)
     _, report = enhance_with_identity(encode(photo), {"aligned": True, "enhancement_level": 1})
     metrics = report["faces"][0]["quality_metrics"]
     assert metrics["parts"]["inter_eye_distance"] == pytest.approx(63, abs=0.5), "the template's 126 of 512"

@@ -17,6 +17,7 @@ from ensemble.photo import UInt8
 from export.models import MODELS
 from serving.supervisor import Supervisor
 from tests.model_repository.asking import ask, photo_facts, refusal, times_asked
+from tests.model_repository.comparing import Pixels
 from tests.model_repository.identity import UNAVAILABLE
 from tests.model_repository.photos import decode, encode
 
@@ -25,10 +26,10 @@ Enhance = Callable[..., tuple[bytes, dict[str, Any]]]
 pytest_plugins = ["tests.model_repository.identity_servers"]
 
 RESTORERS = ["gfpgan", "restoreformer", "codeformer"]
-INSIST = {"enhancement_level": 1, "background": "lanczos", "preserve_identity": False}
+INSIST: dict[str, str | float | bool] = {"enhancement_level": 1, "background": "lanczos", "preserve_identity": False}
 
 
-def restored(client: triton.InferenceServerClient, photo: UInt8, **options: str | float) -> tuple[np.ndarray, ...]:
+def restored(client: triton.InferenceServerClient, photo: UInt8, **options: str | float) -> tuple[Pixels, Pixels]:
     """The faces of a photo, uint8 [N, 512, 512, 3] before and after."""
     data = np.frombuffer(encode(photo), np.uint8)
     cropped, after = ask(client, "enhance_with_faces", {"IMAGE": data}, ["CROPPED", "RESTORED"], {**INSIST, **options})
@@ -91,11 +92,11 @@ def test_only_codeformers_face_ends_within_its_square(
     ends: bool,
 ) -> None:
     """With a parser that takes all of it for skin; pasted by hand for comparison."""
-    options = {**INSIST, "enhancement_level": 2, "restorer": restorer, "fidelity": "0.3"}
+    options: dict[str, str | float | bool] = {**INSIST, "enhancement_level": 2, "restorer": restorer, "fidelity": "0.3"}
     result, _ = enhance_with_stand_ins(encode(face), options)
-    plain = cv2.resize(face, (600, 600), interpolation=cv2.INTER_LANCZOS4)
+    plain = np.asarray(cv2.resize(face, (600, 600), interpolation=cv2.INTER_LANCZOS4), np.uint8)
     (found,) = ask(stand_in_client, "detect_faces", {"PIXELS": face}, ["FACES"], options)
-    faces = ask(
+    faces, packed, ways_back = ask(
         stand_in_client,
         "restore_faces",
         {"PIXELS": face, "FACES": found, "PHOTO": photo_facts(stand_in_client, encode(face))},
@@ -105,7 +106,7 @@ def test_only_codeformers_face_ends_within_its_square(
     by_hand = {}
     for ends_in_square in (True, False):
         by_hand[ends_in_square] = plain.copy()
-        RestoredFaces(*faces, 2, ends_in_square).paste(by_hand[ends_in_square])
+        RestoredFaces(faces, packed, ways_back, 2, ends_in_square).paste(by_hand[ends_in_square])
     assert (by_hand[True] != by_hand[False]).any()
     assert (np.asarray(decode(result)) == by_hand[ends]).all()
 

@@ -110,7 +110,7 @@ def test_tiles_under_a_face_are_spared(
     left, top, right, bottom = face["box"]
     wide, high = (right - left) / 5, (bottom - top) / 5
     middle = inside((left + wide, top + high, right - wide, bottom - high), run.pixels, level)
-    plain = cv2.resize(large, run.pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    plain = np.asarray(cv2.resize(large, run.pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR), np.uint8)
     assert worst_difference(run.pixels[middle], plain[middle]) <= SOFTENED, "nothing of the background shows through"
     corner = run.pixels[: 60 * level, : 60 * level]
     assert (corner == MAGENTA).all()
@@ -134,7 +134,8 @@ def test_tiles_that_a_face_leaves_uncovered_are_enlarged_after_all(
     left_eye, right_eye, *_ = half.report["faces"][0]["landmarks"]
     assert worst_difference(around(left_eye, half.pixels), around(left_eye, large)) <= SOFTENED
     temple = tuple(1.4 * right - 0.4 * left for left, right in zip(left_eye, right_eye, strict=True))
-    assert worst_difference(around(temple, half.pixels), 255 - around(temple, large)) <= 12, "enlarged, in its place"
+    inverted = np.asarray(255 - around(temple, large), np.uint8)
+    assert worst_difference(around(temple, half.pixels), inverted) <= 12, "enlarged, in its place"
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def x4plus_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def photo_and_upstreams(astronaut: UInt8, x4plus_file: Path) -> tuple[bytes, NDArray[np.float64]]:
     """A photo that takes four tiles, and what upstream makes of it at once."""
     require_upstream()
-    photo = cv2.resize(astronaut[0:300, 80:380], (280, 280), interpolation=cv2.INTER_AREA)
+    photo = np.asarray(cv2.resize(astronaut[0:300, 80:380], (280, 280), interpolation=cv2.INTER_AREA), np.uint8)
     options: dict[str, object] = {"scale": 4, "outscale": 2, "tile": 0}
     return encode(photo), ask_upstream("realesrgan", x4plus_file, options, photo=photo)["result"].astype(float)
 

@@ -18,11 +18,12 @@ from fastapi import FastAPI
 from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from perf.gateway import Gateway
 from perf.http_load.mix import MIX
 from perf.http_load.page import markdown
 from perf.http_load.plot import save_plot
 from perf.http_load.record import ANSWERED, REFUSED, Call, Ended, Fault, HandedIn, Recorder, Row, Sample, Stopped, read
-from perf.http_load.run import Gateway, load, published
+from perf.http_load.run import load, published
 from perf.http_load.summary import summarise
 from tests.perf.lossy_gateway import Lossy
 from tests.perf.test_gateway_load import serving

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -110,8 +111,12 @@ def test_results_are_those_of_known_networks() -> None:
 def test_sides_take_turns_after_a_warm_up() -> None:
     called: list[str] = []
 
-    def side(name: str):
-        return lambda: called.append(name) or float(len(called))
+    def side(name: str) -> Callable[[], float]:
+        def run() -> float:
+            called.append(name)
+            return float(len(called))
+
+        return run
 
     seconds = dict(taking_turns({"upstream": side("upstream"), "fp32": side("fp32")}, rounds=2))
     assert called == ["upstream", "fp32"] * 3

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sysconfig
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -37,7 +38,7 @@ def gpu_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(gpu_packages, "has_gpu", lambda: True)
     monkeypatch.setattr(gpu_packages, "_package", lambda name: tmp_path / name)
     monkeypatch.setattr(gpu_packages, "find_library", lambda name: None)
-    monkeypatch.setattr(gpu_packages.sysconfig, "get_path", lambda name: str(tmp_path))
+    monkeypatch.setattr(sysconfig, "get_path", lambda name: str(tmp_path))
     return tmp_path
 
 

@@ -18,7 +18,7 @@ from limner.canary import LIGHT_PARAMETERS
 from limner.errors import ServingError, SettingsError
 from limner.settings import PROJECT_ROOT, Settings
 from serving import assemble as assembly
-from serving import process as process_module
+from serving import environment as environment_module
 from serving.canary import CanaryFailed, send_canary
 from serving.locate import TritonInstallation
 from serving.process import Endpoint, free_port, require_free_port
@@ -208,7 +208,7 @@ def test_numpy_2_in_the_stub_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     ours = next(path for path in sys.path if path.endswith("site-packages"))
     (site / "ours.pth").write_text(f"{ours}\n{PROJECT_ROOT}\n")
 
-    original = process_module.environment
+    original = environment_module.environment
 
     def with_numpy_2(installation: TritonInstallation, profile: str) -> dict[str, str]:
         environment = original(installation, profile)

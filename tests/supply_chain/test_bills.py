@@ -18,6 +18,7 @@ from deploy.sbom import EMBEDDED_TRITON, SbomError, make
 from deploy.shipped import SHIPPED, Shipped, base_image
 from export.environment import TORCH
 from export.registry import WEIGHTS
+from limner.settings import PROJECT_ROOT
 
 BY_NAME = {thing.name: thing for thing in SHIPPED}
 
@@ -78,7 +79,7 @@ def test_what_no_lock_has_is_named(bills: dict[str, dict[str, Any]]) -> None:
     assert found[f"pkg:pypi/{name}@{version}"]["properties"] == [
         {"name": "limner:hashes", "value": "none: see docs/supply-chain.md"}
     ]
-    image = base_image(sbom.PROJECT_ROOT / "deploy" / "docker" / "exporter.Dockerfile")
+    image = base_image(PROJECT_ROOT / "deploy" / "docker" / "exporter.Dockerfile")
     assert found["pkg:docker/" + image.replace(":", "@")]["type"] == "container"
     assert any(ref.startswith("pkg:github/triton-inference-server/") for ref in components(bills["serving"]))
 
@@ -119,7 +120,7 @@ def test_a_lock_that_the_tool_cannot_read_is_an_error(monkeypatch: pytest.Monkey
 
 
 def test_a_bill_against_the_schema_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sbom.JsonStrictValidator, "validate_str", lambda *_: "it is wrong")
+    monkeypatch.setattr(JsonStrictValidator, "validate_str", lambda *_: "it is wrong")
     with pytest.raises(SbomError, match="it is wrong"):
         make(BY_NAME["page"])
 
@@ -140,7 +141,7 @@ def test_every_lock_of_requirements_belongs_to_something() -> None:
     known = {thing.lock for thing in SHIPPED}
     # export.txt is part of test.txt; page.txt is serve.txt and Node; perf_analyzer is fetched by hand.
     others = {"export.txt", "page.txt", "perf-analyzer.txt"}
-    assert {path.name for path in sbom.PROJECT_ROOT.glob("requirements/*.txt")} == known - {None} | others
+    assert {path.name for path in PROJECT_ROOT.glob("requirements/*.txt")} == known - {None} | others
     assert len({thing.name for thing in SHIPPED}) == len(SHIPPED)
     assert all(isinstance(thing, Shipped) for thing in SHIPPED)
 

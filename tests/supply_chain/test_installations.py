@@ -64,7 +64,7 @@ def test_what_comes_with_torch_is_named() -> None:
     if metadata.version("torch").partition("+")[0] != TORCH.partition("==")[2]:
         pytest.fail(f"install {TORCH}: python -m export.environment")
     locked = {pin.name for pin in python_pins(REQUIREMENTS / "exporter.txt", "3.11")}
-    left, unlocked = ["torch"], set()
+    left, unlocked = ["torch"], set[str]()
     while left:
         for requirement in map(Requirement, metadata.requires(left.pop()) or []):
             name = requirement.name.lower()

@@ -28,7 +28,8 @@ GOOD_HASH = f"--hash=sha256:{'0' * 64}"
 
 @pytest.fixture(scope="module")
 def project() -> dict[str, Any]:
-    return tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    project: dict[str, Any] = tomllib.loads((PROJECT_ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    return project
 
 
 def asked_for(project: dict[str, Any], *extras: str) -> Iterator[Requirement]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ def require_upstream() -> None:
 
 
 def ask_upstream(
-    command: str, weights: Path | None, options: dict[str, object] | None = None, **arrays: NDArray[Any]
+    command: str, weights: Path | None, options: Mapping[str, object] | None = None, **arrays: NDArray[Any]
 ) -> dict[str, NDArray[Any]]:
     """Run one command of ``oracle.py`` on ``arrays``."""
     with tempfile.TemporaryDirectory(prefix="limner-oracle-") as folder:

@@ -28,7 +28,9 @@ import statistics
 import sys
 import time
 import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 warnings.simplefilter("ignore")
 sys.path.insert(0, str(Path(__file__).parent))
@@ -36,18 +38,23 @@ sys.path.insert(0, str(Path(__file__).parent))
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
 import torchvision_stub  # noqa: E402, F401 - first, for its effect
+from numpy.typing import NDArray  # noqa: E402
+
+Arrays = dict[str, NDArray[Any]]
+State = dict[str, torch.Tensor]
 
 
-def rrdbnet_of(state: dict, scale: int):
+def rrdbnet_of(state: State, scale: int) -> torch.nn.Module:
     from basicsr.archs.rrdbnet_arch import RRDBNet
 
     blocks = len({key.split(".")[1] for key in state if key.startswith("body.")})
     features = state["conv_first.weight"].shape[0]
     growth = state["body.0.rdb1.conv1.weight"].shape[0]
-    return RRDBNet(3, 3, scale=scale, num_feat=features, num_block=blocks, num_grow_ch=growth)
+    network: torch.nn.Module = RRDBNet(3, 3, scale=scale, num_feat=features, num_block=blocks, num_grow_ch=growth)
+    return network
 
 
-def rrdbnet(arrays, arguments):
+def rrdbnet(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     state = torch.load(arguments.weights, weights_only=True)["params_ema"]
     network = rrdbnet_of(state, arguments.scale)
     network.load_state_dict(state, strict=True)
@@ -55,7 +62,7 @@ def rrdbnet(arrays, arguments):
         return {"result": network.eval()(torch.from_numpy(arrays["tile"])).numpy()}
 
 
-def realesrganer(weights, scale, tile):
+def realesrganer(weights: str, scale: int, tile: int) -> Any:
     from realesrgan import RealESRGANer
 
     state = torch.load(weights, weights_only=True)["params_ema"]
@@ -71,7 +78,7 @@ def realesrganer(weights, scale, tile):
     )
 
 
-def realesrgan(arrays, arguments):
+def realesrgan(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     upsampler = realesrganer(arguments.weights, arguments.scale, arguments.tile)
     photo = np.ascontiguousarray(arrays["photo"][:, :, ::-1])
     started = time.perf_counter()
@@ -80,7 +87,7 @@ def realesrgan(arrays, arguments):
     return {"result": np.ascontiguousarray(result[:, :, ::-1]), "seconds": np.array(seconds)}
 
 
-def retinaface(arrays, arguments):
+def retinaface(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     from facexlib.detection.retinaface import RetinaFace
     from facexlib.detection.retinaface_utils import PriorBox, decode, decode_landm
 
@@ -105,12 +112,12 @@ def retinaface(arrays, arguments):
 
 
 @contextlib.contextmanager
-def face_helper(detections, parse):
+def face_helper(detections: list[NDArray[Any]], parse: Callable[[torch.Tensor], Any]) -> Iterator[Any]:
     """facexlib's helper with the faces given, and ``parse`` in place of the parser it would download."""
     from facexlib.utils import face_restoration_helper as module
 
     class Detector:
-        def detect_faces(self, image, threshold):
+        def detect_faces(self, image: object, threshold: float) -> list[NDArray[Any]]:
             return detections
 
     originals = module.init_detection_model, module.init_parsing_model
@@ -122,12 +129,12 @@ def face_helper(detections, parse):
         module.init_detection_model, module.init_parsing_model = originals
 
 
-def paste(arrays, arguments):
+def paste(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     landmarks, restored = arrays["landmarks"], arrays["restored"]
     classes = iter(arrays.get("classes", ()))
     logits = torch.eye(19)
 
-    def parse(_):
+    def parse(_: torch.Tensor) -> list[torch.Tensor]:
         return [logits[torch.from_numpy(next(classes).astype(np.int64))].permute(2, 0, 1)[None]]
 
     with face_helper([], parse) as helper_class:
@@ -143,7 +150,7 @@ def paste(arrays, arguments):
     return {"crops": np.ascontiguousarray(crops), "result": np.ascontiguousarray(result[:, :, ::-1])}
 
 
-def gfpgan(arrays, arguments):
+def gfpgan(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     from gfpgan.utils import GFPGANer
     from networks import parsenet
 
@@ -164,7 +171,7 @@ def gfpgan(arrays, arguments):
     return {"result": np.ascontiguousarray(result[:, :, ::-1])}
 
 
-def network(arrays, arguments):
+def network(arrays: Arrays, arguments: argparse.Namespace) -> Arrays:
     module = importlib.import_module(f"networks.{arguments.name}")
     content = torch.load(arguments.weights, weights_only=True)
     state = content[arguments.key] if arguments.key else content

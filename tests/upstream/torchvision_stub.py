@@ -82,12 +82,12 @@ def _suppress(boxes: torch.Tensor, scores: torch.Tensor, iou_threshold: float) -
 
 def declare() -> torch.library.Library:
     """Declare the operators. The returned library must stay referenced for as long as they are wanted."""
-    library = torch.library.Library("torchvision", "DEF")
+    library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
     for name, (arguments, results) in _OPERATORS.items():
         returned = "Tensor" if results == 1 else "(" + ", ".join(["Tensor"] * results) + ")"
-        library.define(f"{name}({arguments}) -> {returned}")
-    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-    library.impl("nms", _suppress, "CPU")
+        library.define(f"{name}({arguments}) -> {returned}")  # type: ignore[no-untyped-call]
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")  # type: ignore[no-untyped-call]
+    library.impl("nms", _suppress, "CPU")  # type: ignore[no-untyped-call]
     return library
 
 
@@ -97,7 +97,7 @@ def compiled_library_loads() -> bool:
     folder = Path(spec.origin).parent if spec is not None and spec.origin is not None else Path()
     try:
         for library in folder.glob("_C*.so"):
-            torch.ops.load_library(str(library))
+            torch.ops.load_library(str(library))  # type: ignore[no-untyped-call]
     except OSError:
         return False
     return hasattr(torch.ops.torchvision, "nms")

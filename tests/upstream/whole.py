@@ -14,7 +14,9 @@ import json
 import sys
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -24,13 +26,13 @@ import oracle
 import torch
 
 
-def peak_memory_mib():
+def peak_memory_mib() -> int:
     """Of this program alone: ``ru_maxrss`` would start at what the program had that started it."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return round(int(next(line for line in lines if line.startswith("VmHWM")).split()[1]) / 1024)
 
 
-def detector_of(weights):
+def detector_of(weights: str) -> Any:
     from facexlib.detection.retinaface import RetinaFace
 
     network = RetinaFace(network_name="mobile0.25", device=torch.device("cpu"))
@@ -39,8 +41,8 @@ def detector_of(weights):
     return network.eval()
 
 
-def timed(stages, name, function):
-    def run(*given, **named):
+def timed(stages: dict[str, float], name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    def run(*given: Any, **named: Any) -> Any:
         started = time.perf_counter()
         with torch.inference_mode():
             result = function(*given, **named)
@@ -50,7 +52,7 @@ def timed(stages, name, function):
     return run
 
 
-def restorer_of(arguments, stages):
+def restorer_of(arguments: argparse.Namespace, stages: dict[str, float]) -> Any:
     from facexlib.utils import face_restoration_helper as module
     from gfpgan.utils import GFPGANer
     from networks import parsenet
@@ -80,7 +82,7 @@ def main() -> None:
     parser.add_argument("--scale", type=int, default=2)
     parser.add_argument("--tile", type=int, default=400)  # as inference_gfpgan.py has it
     arguments = parser.parse_args()
-    stages = defaultdict(float)
+    stages: defaultdict[str, float] = defaultdict(float)
     with contextlib.redirect_stdout(sys.stderr):
         restorer = restorer_of(arguments, stages)
         photo = np.load(arguments.photo)

@@ -38,7 +38,7 @@ def test_products_of_the_transforms_are_the_convolution(doubled: bool) -> None:
         transformed = transformed[kept][:, kept]
     sums = torch.einsum("toc,tnchw->tnohw", filters, transformed.flatten(0, 1))
     outputs = _OUTPUTS[:, [0, 1, 3]] if doubled else _OUTPUTS
-    square = sums.unflatten(0, (outputs.shape[1],) * 2)
+    square = sums.unflatten(0, (outputs.shape[1],) * 2)  # type: ignore[no-untyped-call]
     result = torch.einsum("ia,abnohw,jb->nohiwj", outputs, square, outputs).flatten(4, 5).flatten(2, 3)
     torch.testing.assert_close(result, functional.conv2d(values, weights, padding=1))
 

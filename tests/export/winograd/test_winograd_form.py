@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from export.precision.forms import Forms
-from export.precision.gate import Limits
+from export.precision.gate import Limits, Outputs
 from export.precision.samples import evaluation_inputs
+from export.precisions import Precision
 from export.winograd import form
 from export.winograd.form import RECIPE, add_winograd
 from limner.errors import ExportError
@@ -18,13 +20,13 @@ from tests.export.small_networks import small_graph
 from tests.export.winograd.small_rrdb import graph, in_fp32, library, require_kernel, spec_of, weights
 
 SPEC = spec_of(4)
-PASSED = {"recipe": "NNCF's", "passed": True}
-REFUSED = {"recipe": "NNCF's", "passed": False}
+PASSED: dict[str, object] = {"recipe": "NNCF's", "passed": True}
+REFUSED: dict[str, object] = {"recipe": "NNCF's", "passed": False}
 NAMES = {WEIGHTS_FILE, LIBRARY_FILE}
 
 
 @pytest.fixture(scope="module")
-def references() -> tuple[tuple[np.ndarray, ...], ...]:
+def references() -> tuple[Outputs, ...]:
     return tuple((in_fp32(4, np.asarray(picture, np.uint8)),) for (picture,) in evaluation_inputs(SPEC))
 
 
@@ -36,19 +38,22 @@ def made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(form, "build_kernel", lambda target: target.write_bytes(library()))
 
 
-def test_it_is_added_to_int8_of_openvino(references, made_once, tmp_path: Path) -> None:
+def test_it_is_added_to_int8_of_openvino(references: tuple[Outputs, ...], made_once: None, tmp_path: Path) -> None:
     forms = add_winograd(SPEC, graph(4), Forms("int8", (PASSED,), references=references), tmp_path)
     assert (forms.precision, forms.reason) == ("int8", None)
     ours, theirs = forms.quality
     assert theirs == PASSED, "what is read of the last entry is what openvino serves"
     assert (ours["recipe"], ours["file"], ours["passed"], ours["pictures"]) == (RECIPE, WEIGHTS_FILE, True, 8)
-    assert set(ours["figures"]) == {"psnr_mean", "psnr_worst", "ssim"}
+    figures: Any = ours["figures"]
+    assert set(figures) == {"psnr_mean", "psnr_worst", "ssim"}
     assert {file.name for file in tmp_path.iterdir()} == NAMES
     picture = np.asarray(evaluation_inputs(SPEC)[0][0], np.uint8)[0]
     assert RrdbNetwork(tmp_path / WEIGHTS_FILE).run(picture, 2).shape == (512, 512, 3)
 
 
-def test_it_makes_int8_of_what_nncf_could_not_bring_through(references, made_once, tmp_path: Path) -> None:
+def test_it_makes_int8_of_what_nncf_could_not_bring_through(
+    references: tuple[Outputs, ...], made_once: None, tmp_path: Path
+) -> None:
     forms = add_winograd(SPEC, graph(4), Forms("fp32", (REFUSED,), "INT8 did not pass.", references), tmp_path)
     assert (forms.precision, forms.reason) == ("int8", None)
     assert [(entry["recipe"], entry["passed"]) for entry in forms.quality] == [("NNCF's", False), (RECIPE, True)]
@@ -57,7 +62,12 @@ def test_it_makes_int8_of_what_nncf_could_not_bring_through(references, made_onc
 
 @pytest.mark.parametrize(("precision", "entry"), [("int8", PASSED), ("fp32", REFUSED)])
 def test_what_fails_the_gate_is_not_kept(
-    precision, entry, references, made_once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    precision: Precision,
+    entry: dict[str, object],
+    references: tuple[Outputs, ...],
+    made_once: None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(form, "LIMITS", {"background": Limits({"psnr_mean": 99.0})})
     before = Forms(precision, (entry,), "why", references)

@@ -46,7 +46,7 @@ def check_photo(photo: Photo, max_pixels: int) -> None:
     """Pixels and facts agree, and every format takes both."""
     width, height = photo.info.width, photo.info.height
     assert 0 < width * height <= max_pixels
-    assert (photo.pixels.shape, photo.pixels.dtype) == ((height, width, 3), np.uint8)
+    assert (photo.pixels.shape, photo.pixels.dtype) == ((height, width, 3), np.dtype(np.uint8))
     assert photo.alpha is None or photo.alpha.shape == (height, width)
     assert photo.fine is None or photo.fine.shape == (height, width, 3)
     for file_format in ("jpeg", "png", "webp"):

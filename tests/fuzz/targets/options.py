@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from limner.errors import InvalidOption
 from limner.options import OPTION_SPECS, Options, Value, parse_options
@@ -22,7 +23,8 @@ def check(data: bytes) -> None:
         return
     for spec in OPTION_SPECS:
         value = getattr(options, spec.name)
-        assert type(value) is type(spec.default)
+        kind: type[Any] = type(spec.default)
+        assert type(value) is kind
         assert value in spec.choices if spec.choices else spec.minimum <= value <= spec.maximum
     assert parse_options(options.to_parameters()) == options
     assert isinstance(options, Options)

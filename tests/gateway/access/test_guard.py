@@ -28,7 +28,7 @@ ENHANCE = ["/v1/enhance", "/v1/photos/0/image", "/v1", "/nowhere", "/metrics/", 
 CLOSED = [*ENHANCE, "/metrics", "/docs", "/openapi.json", "/healthz/", "/assets/../v1/models", "/readyz/.."]
 
 
-def guarded(ring: KeyRing, *proxies: ipaddress.IPv4Network) -> FastAPI:
+def guarded(ring: KeyRing, *proxies: ipaddress.IPv4Network | ipaddress.IPv6Network) -> FastAPI:
     """An application that tells at every path who is calling."""
     app = FastAPI(openapi_url=None)
     app.add_middleware(Guard, keys=ring, trusted_proxies=proxies)

@@ -78,7 +78,7 @@ def test_same_answers_as_limits(hits: list[tuple[str, float]], limit: int) -> No
     async def compare() -> None:
         nonlocal now
         ours, reference = MemoryWindows(), MemoryStorage()
-        reference._MemoryStorage__schedule_expiry = lambda: asyncio.sleep(0)
+        reference._MemoryStorage__schedule_expiry = lambda: asyncio.sleep(0)  # type: ignore[attr-defined]
         for key, pause in hits:
             now += pause
             assert await ours.acquire_entry(key, limit, MINUTE) == await reference.acquire_entry(key, limit, MINUTE)

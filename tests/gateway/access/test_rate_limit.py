@@ -6,6 +6,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 import redis.asyncio
@@ -199,7 +200,8 @@ async def test_no_address_stands_in_redis_and_nothing_stays_for_ever(start_redis
     for url in urls:
         async with limiting("10/minute", url) as limiter, redis.asyncio.Redis.from_url(url) as client:
             await spend(limiter, SOMEBODY)
-            (name,) = await client.keys()
+            keys: list[Any] = await client.keys()
+            (name,) = keys
             seen.add(name)
             assert 0 < await client.ttl(name) <= 60
     assert len(seen) == 1, "gateways that write the URL in two ways share the window"

@@ -10,10 +10,11 @@ import pytest
 from gateway.archives.entries import Entry, Photo, Refused, Skipped
 from gateway.archives.formats import format_of
 from gateway.archives.frames import SIZES, entry_of, error_of, framed, parsed
+from gateway.archives.limits import Limits
 from gateway.archives.names import UniqueNames
-from gateway.archives.unpack import Limits, opened
+from gateway.archives.unpack import opened
 from gateway.archives.worker import told
-from limner.errors import InputError
+from limner.errors import InputError, LimnerError
 
 Unpack = Callable[..., Awaitable[list[Entry]]]
 Walk = Callable[..., Any]
@@ -37,7 +38,7 @@ def unpack() -> Unpack:
 def walk() -> Walk:
     """All entries, or the error, by the code of the process but in this one; every answer passes the protocol."""
 
-    def call(archive: bytes | bytearray, limits: Limits = Limits()) -> list[Entry] | InputError:  # noqa: B008 - frozen
+    def call(archive: bytes | bytearray, limits: Limits = Limits()) -> list[Entry] | LimnerError:  # noqa: B008 - frozen
         names, entries = UniqueNames(), []
         try:
             answers = told(bytes(archive), format_of(archive), limits)

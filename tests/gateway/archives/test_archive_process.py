@@ -17,7 +17,8 @@ import pytest
 
 from gateway.archives import unpack as unpack_module
 from gateway.archives.entries import Photo
-from gateway.archives.unpack import Limits, opened
+from gateway.archives.limits import Limits
+from gateway.archives.unpack import opened
 from limner.errors import ArchiveTooLarge, InputError, LimnerError, QueueFull, UnsafeArchive
 from limner.settings import PROJECT_ROOT, Settings
 from tests.gateway.archives.conftest import Unpack

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ import rars
 
 from gateway.archives import rar_files
 from gateway.archives.entries import Photo, Refused, Skipped
-from gateway.archives.unpack import Limits
+from gateway.archives.limits import Limits
+from gateway.archives.members import Member
 from limner.errors import ArchiveTooLarge, DamagedArchive, EncryptedArchive, NoPhotos, UnsupportedFormat
 from tests.gateway.archives.conftest import Summed, Unpack, Walk
 from tests.gateway.archives.making import JPEG, photo, rar_of, renamed_in_rar
@@ -55,7 +57,7 @@ def test_a_solid_archive_is_decoded_in_few_goes(version: str, walk: Walk, monkey
     goes: list[int] = []
     decode = rar_files.RarReader._decode
 
-    def counted(self: rar_files.RarReader, members: list[rar_files.Member]) -> list[bytes]:
+    def counted(self: rar_files.RarReader, members: Sequence[Member]) -> list[bytes]:
         goes.append(len(members))
         return decode(self, members)
 

@@ -87,7 +87,7 @@ async def test_a_claim_whose_answer_is_lost_is_still_ours(redis_server: RedisSer
         await store.put_blob(name, "result", bytearray(SEALED), time.time() + 60)
         assert await store.take_blob(name, "another") is None  # from now on Redis knows the script
         wire.lose_reply, wire.cut = True, b"limner:passing"
-        assert await store.take_blob(name, "result") == SEALED
+        assert await store.take_blob(name, "result") == bytearray(SEALED)
         assert wire.times == 1
         assert await store.take_blob(name, "result") is None
 
@@ -143,7 +143,7 @@ async def test_what_is_taken_lives_anew_each_time_it_is_asked_for(redis_server: 
             assert await inside.pttl(taken) > 60_000
             await inside.pexpire(taken, 30_000)
         wire.cut = b""
-        assert await store.take_blob(name, "result", "me") == SEALED
+        assert await store.take_blob(name, "result", "me") == bytearray(SEALED)
 
 
 async def test_a_result_that_cannot_be_read_to_its_end_is_put_back_for_as_long_as_it_had(
@@ -176,7 +176,7 @@ async def test_putting_back_does_no_harm_twice(redis_server: RedisServer) -> Non
         wire.lose_reply, wire.cut = True, store._return.sha.encode()
         await store.return_blob(name, "result", "me", record.expires)
         assert wire.times == 1
-        assert await store.take_blob(name, "result") == SEALED
+        assert await store.take_blob(name, "result") == bytearray(SEALED)
 
 
 async def test_what_was_deleted_meanwhile_is_not_put_back(redis_server: RedisServer) -> None:

@@ -65,7 +65,7 @@ async def test_running_tasks_survive_a_restart_of_redis(
         assert await replica.is_alive("me"), "the record is not there before its owner's sign of life"
         await store.put_blob(name, "image", bytearray(b"sealed"), later())
         assert await store.write(name, make_record("completed"))
-        assert await replica.take_blob(name, "image") == b"sealed"
+        assert await replica.take_blob(name, "image") == bytearray(b"sealed")
 
 
 async def test_nobody_is_dead_because_redis_was_away(redis_server: RedisServer, open_redis: OpenRedis) -> None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.state.record import Status
 from gateway.state.sealing import name_of, new_task_id
 from gateway.state.store import Store
 from tests.gateway.state.records import later, make_record
@@ -42,7 +43,7 @@ async def test_a_running_task_is_written_as_often_as_one_likes(store: Store, nam
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "cleaned"])
-async def test_a_task_that_is_over_stays_as_it_is(store: Store, name: str, status: str) -> None:
+async def test_a_task_that_is_over_stays_as_it_is(store: Store, name: str, status: Status) -> None:
     over = make_record(status)
     assert await store.write(name, make_record())
     assert await store.write(name, over)

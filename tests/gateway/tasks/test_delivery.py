@@ -18,12 +18,13 @@ from gateway import batches, photos
 from gateway.access.client import Client
 from gateway.archives.entries import Photo
 from gateway.server import build_server
+from gateway.services import Services
 from gateway.state.sealing import Seal
 from gateway.state.store import TOMBSTONE_SECONDS
 from gateway.tasks import desk as desk_module
 from gateway.tasks.delivery import CHUNK_BYTES, Delivery, in_pieces
-from gateway.tasks.desk import Running
 from gateway.tasks.photo import RESULT
+from gateway.tasks.running import Running
 from limner.errors import Gone, NotFound, QueueFull
 from limner.settings import Settings
 from tests.gateway.conftest import OpenGateway
@@ -96,7 +97,7 @@ class Ending:
         await self.may_return.wait()
         self.calls.append("broken off")
 
-    def of(self, pieces: AsyncIterator[bytes]) -> Delivery:
+    def of(self, pieces: AsyncGenerator[bytes, None]) -> Delivery:
         return Delivery(
             pieces, delivered=self.delivered, broken_off=self.broken_off, media_type="image/png", headers={"X-Y": "z"}
         )
@@ -146,7 +147,7 @@ async def archive_of(house: House, running: Running) -> Delivery:
     return answer
 
 
-async def several(count: int = 4) -> AsyncIterator[bytes]:
+async def several(count: int = 4) -> AsyncGenerator[bytes, None]:
     for number in range(count):
         yield bytes([number]) * 10
 
@@ -175,7 +176,7 @@ async def test_a_client_that_was_gone_before() -> None:
 
 @pytest.mark.parametrize("after", [0, 2])
 async def test_pieces_that_fail(after: int) -> None:
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         async for piece in several(after):
             yield piece
         raise Gone("It has expired.")
@@ -255,7 +256,7 @@ async def test_last_bytes_over_a_real_connection(reads: bool) -> None:
 async def test_pieces_are_closed_when_the_connection_breaks() -> None:
     closed: list[bool] = []
 
-    async def pieces() -> AsyncIterator[bytes]:
+    async def pieces() -> AsyncGenerator[bytes, None]:
         try:
             for _ in range(4):
                 await asyncio.sleep(0)
@@ -350,7 +351,7 @@ async def test_a_store_that_is_away_when_all_was_sent_makes_no_error(house: Hous
 async def test_results_on_their_way_to_slow_clients_count_as_held(house: House, make_photo: MakePhoto) -> None:
     """A client that reads a byte a minute may keep them there for hours, and send new photos meanwhile."""
     settings = house.services.settings.model_copy(update={"max_held_bytes": len(RESULT_BYTES)})
-    services = photos.Services(**{**vars(house.services), "settings": settings})
+    services = Services(**{**vars(house.services), "settings": settings})
     lines, sendings = [Line(stuck_after=2) for _ in range(3)], []
     for line in lines:
         running, _ = await house.hand_in(make_photo())
@@ -458,7 +459,7 @@ async def test_results_are_fetched_by_get_alone(open_gateway: OpenGateway) -> No
 async def test_one_client_cannot_take_all_places(open_gateway: OpenGateway, make_photo: MakePhoto) -> None:
     """Slow uploads from one address; another one wants in."""
     settings = Settings(
-        trusted_proxies="127.0.0.1",  # type: ignore[arg-type]
+        trusted_proxies="127.0.0.1",
         rate_limit="off",
         max_tasks=2,
         max_queue=2,

@@ -33,9 +33,10 @@ from gateway.tasks import events
 from gateway.tasks import shelf as shelf_module
 from gateway.tasks.answers import EnhancementResult, photo_result
 from gateway.tasks.batch import Batch
-from gateway.tasks.desk import Desk, Running
+from gateway.tasks.desk import Desk
 from gateway.tasks.photo import DETAIL, RESULT, photo_task
 from gateway.tasks.queue import Queue
+from gateway.tasks.running import Running
 from gateway.tasks.work import Job, Work
 from gateway.triton import Enhanced
 from limner.errors import DamagedImage, NotFound, StateUnavailable
@@ -756,7 +757,7 @@ async def test_events_end_when_the_task_is_forgotten_or_the_server_closes(
     for end in ("forgotten", "closed", "deleted"):
         running, _ = await house.hand_in(make_photo())
         await house.has(running, "processing")
-        stream, closing = [], asyncio.Event()
+        stream, closing = list[bytes](), asyncio.Event()
 
         async def look(running: Running = running) -> EnhancementResult:
             return photo_result(running.task_id, await house.desk.read(running.task_id, "photo", ANYBODY), None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.web import build, node
+from gateway.web import WEB, build, node
 from limner.errors import PageBuildError
 from limner.settings import PROJECT_ROOT
 
@@ -68,9 +68,9 @@ def test_without_any_the_message_says_what_to_do(machine: Path, monkeypatch: pyt
 
 def test_a_change_of_any_source_builds_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     web = tmp_path / "gateway" / "web"
-    shutil.copytree(build.WEB / "src", web / "src")
+    shutil.copytree(WEB / "src", web / "src")
     for name in ("package.json", "package-lock.json", "index.html", "vite.config.ts"):
-        shutil.copy(build.WEB / name, web)
+        shutil.copy(WEB / name, web)
     (tmp_path / "limner").mkdir()
     monkeypatch.setattr(build, "WEB", web)
     monkeypatch.setattr(build, "_GENERATED", web / "src" / "api" / "generated")

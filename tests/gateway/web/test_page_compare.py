@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Route, expect
+from playwright.sync_api import FloatRect, Route, expect
 
 from ensemble.photo import UInt8
 from tests.gateway.replica import Replica
@@ -45,7 +45,7 @@ def enhanced(visit: Visit, gateway: Replica, file: dict[str, Any]) -> dict[str, 
     return report
 
 
-def outlined(visit: Visit, picture: dict[str, float], size: dict[str, int]) -> list[float]:
+def outlined(visit: Visit, picture: FloatRect, size: dict[str, int]) -> list[float]:
     """The first outline in pixels of the photo: left, top, right, bottom."""
     outline = visit.page.locator("svg rect[vector-effect]").first.bounding_box()
     assert outline is not None

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Response, expect
+from playwright.sync_api import FloatRect, Response, expect
 
 from tests.gateway.replica import Replica
 from tests.gateway.web.conftest import OpenVisit
@@ -147,7 +147,7 @@ def test_the_slider_moves_by_key_and_by_mouse(visit: OpenVisit, photo: dict[str,
     expect(slider).to_have_attribute("aria-valuenow", re.compile("^(79|80|81)"))
 
 
-def boxes(visit: Visit) -> list[dict[str, float]]:
+def boxes(visit: Visit) -> list[FloatRect]:
     found = [visit.page.get_by_role("img", name=name, exact=True).bounding_box() for name in ("Before", "After")]
     return [box for box in found if box is not None]
 

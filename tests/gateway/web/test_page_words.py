@@ -5,13 +5,14 @@ from __future__ import annotations
 import inspect
 import re
 from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 
 from ensemble import notes
 from ensemble.photo import PhotoInfo
 from gateway.archives import members
-from gateway.web.build import WEB
+from gateway.web import WEB
 from limner.errors import LimnerError
 from limner.settings import PROJECT_ROOT
 from tests.gateway.test_openapi_document import sent_errors
@@ -42,7 +43,8 @@ def test_the_page_knows_why_files_are_passed_over() -> None:
 
 def test_the_page_knows_the_server_s_notes() -> None:
     """``notes.ts`` translates sentences of ``ensemble/notes.py``: each is matched by one of its patterns."""
-    info = PhotoInfo(**{field.name: 0 for field in fields(PhotoInfo)})
+    zeros: dict[str, Any] = {field.name: 0 for field in fields(PhotoInfo)}
+    info = PhotoInfo(**zeros)
     faces = [
         {"restored": True, "colour_shift": 50.0, "identity": {"action": action}} for action in ("blended", "left out")
     ]

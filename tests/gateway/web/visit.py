@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Locator, Page, Request, Route, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, Request, Route, expect
 
 from limner.settings import PROJECT_ROOT
 
@@ -40,8 +40,12 @@ class Visit:
 
     def watch(self) -> None:
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("console", lambda line: line.type in {"error", "warning"} and self.faults.append(line.text))
+        self.page.on("console", self._read)
         self.context.on("request", self._note)
+
+    def _read(self, line: ConsoleMessage) -> None:
+        if line.type in {"error", "warning"}:
+            self.faults.append(line.text)
 
     def _note(self, request: Request) -> None:
         if request.url.startswith(self.origin):

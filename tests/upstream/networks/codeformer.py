@@ -13,6 +13,7 @@ import importlib.util
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 import basicsr.utils.registry
 import torch
@@ -20,9 +21,12 @@ import torch
 MULTIPLIERS = (1, 2, 2, 4, 4, 8)
 
 
-def _module():
+def _module() -> Any:
     """The architecture's file alone: the package around it imports training code that needs more than is there."""
-    root = Path(importlib.util.find_spec("codeformer").origin).parent
+    spec = importlib.util.find_spec("codeformer")
+    assert spec is not None
+    assert spec.origin is not None
+    root = Path(spec.origin).parent
     for name in ("basicsr", "basicsr.archs"):
         package = types.ModuleType(f"codeformer.{name}")
         package.__path__ = [str(root.joinpath(*name.split(".")))]
@@ -32,7 +36,7 @@ def _module():
     return importlib.import_module("codeformer.basicsr.archs.codeformer_arch")
 
 
-def _thin(arch, network, layout, nf, levels):
+def _thin(arch: Any, network: Any, layout: dict[str, int], nf: int, levels: int) -> None:
     """Replace what upstream's constructor fixes: widths, the number of levels, and which blocks are fused."""
     multipliers = MULTIPLIERS[:levels]
     coder = arch.VQAutoEncoder(
@@ -48,7 +52,7 @@ def _thin(arch, network, layout, nf, levels):
     )
 
 
-def build(state, layout):
+def build(state: dict[str, torch.Tensor], layout: dict[str, int]) -> Any:
     arch = _module()
     given = dict(layout)
     nf, levels, connect = given.pop("nf", 64), given.pop("levels", len(MULTIPLIERS)), given.pop("connect", 4)
@@ -61,6 +65,6 @@ def build(state, layout):
     return network.eval()
 
 
-def run(network, arrays):
-    faces = zip(arrays["face"].split(1), arrays["fidelity"].flatten().tolist(), strict=True)
+def run(network: torch.nn.Module, arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    faces = zip(torch.split(arrays["face"], 1), arrays["fidelity"].flatten().tolist(), strict=True)
     return {"restored": torch.cat([network(face, w=w, adain=True)[0] for face, w in faces])}

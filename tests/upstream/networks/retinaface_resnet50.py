@@ -4,19 +4,21 @@
 ``points`` of all its anchors, decoded to pixels.
 """
 
+from typing import Any
+
 import numpy as np
 import torch
 from facexlib.detection.retinaface import RetinaFace
 from facexlib.detection.retinaface_utils import PriorBox, decode, decode_landm
 
 
-def build(state, layout):
-    network = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
+def build(state: dict[str, torch.Tensor], layout: dict[str, int]) -> torch.nn.Module:
+    network: torch.nn.Module = RetinaFace(network_name="resnet50", device=torch.device("cpu"))
     network.load_state_dict({key.removeprefix("module."): value for key, value in state.items()}, strict=True)
     return network.eval()
 
 
-def run(network, arrays):
+def run(network: Any, arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     heads = dict(zip(("offsets", "scores", "landmarks"), network(arrays["planes"]), strict=True))
     photo = arrays["photo"].numpy()
     height, width = photo.shape[:2]

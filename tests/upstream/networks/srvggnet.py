@@ -8,16 +8,23 @@ import torch
 from realesrgan import RealESRGANer
 from realesrgan.archs.srvgg_arch import SRVGGNetCompact
 
-PUBLISHED = {"num_in_ch": 3, "num_out_ch": 3, "num_feat": 64, "num_conv": 32, "upscale": 4, "act_type": "prelu"}
+PUBLISHED: dict[str, int | str] = {
+    "num_in_ch": 3,
+    "num_out_ch": 3,
+    "num_feat": 64,
+    "num_conv": 32,
+    "upscale": 4,
+    "act_type": "prelu",
+}
 
 
-def build(state, layout):
-    network = SRVGGNetCompact(**(PUBLISHED | layout))
+def build(state: dict[str, torch.Tensor], layout: dict[str, int]) -> torch.nn.Module:
+    network: torch.nn.Module = SRVGGNetCompact(**(PUBLISHED | layout))
     network.load_state_dict(state, strict=True)
     return network.eval()
 
 
-def run(network, arrays):
+def run(network: torch.nn.Module, arrays: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     answer = {"result": network(arrays["tile"])}
     if "denoise" in arrays:
         denoise = arrays["denoise"].item()
