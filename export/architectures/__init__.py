@@ -80,7 +80,7 @@ ARCHITECTURES: dict[str, Registered] = {
         "codeformer", ("common", "vqgan", "codeformer_coder", "codeformer_predictor", "face_graph")
     ),
     "gfpgan_clean": Registered("gfpgan", ("common", "modulated_conv", "face_graph")),
-    "parsenet": Registered("parsenet", ("common", "parser_graph")),
+    "parsenet": Registered("parsenet", ("common", "doubling", "parser_graph")),
     "restoreformer": Registered("restoreformer", ("common", "vqgan", "face_graph")),
     "retinaface_mobilenet": Registered("retinaface", ("common", "retinaface_graph")),
     "retinaface_resnet50": Registered("retinaface_resnet50", ("common", "retinaface", "retinaface_graph")),

@@ -3,8 +3,8 @@
 Follows ``facexlib.parsing.parsenet.ParseNet`` (facexlib 0.3.0) and loads its state dict by the same key names; the
 head that paints a picture, ``out_img_conv``, is not needed and not kept.
 
-Padding mirrors the border. Where a block doubles the size, its two convolutions read the same doubled and padded
-map, so it is made once.
+Padding mirrors the border. Where a block doubles the size, the doubled map is not made: its two convolutions are
+computed on the map before (:mod:`export.architectures.doubling`).
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final
+from typing import Final, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from export.architectures.common import StateDict, channels_of, count_blocks, load_strictly, seeded_weights
+from export.architectures.doubling import DoubledConvolution
 from export.architectures.parser_graph import ParserGraph
 
 CLASSES: Final = (
@@ -99,6 +101,8 @@ class Normalisation(nn.Module):
 class Convolution(nn.Module):
     """3×3 on a map that is padded already: FP32 [N, in, H + 2, W + 2] → FP32 [N, out, H / stride, W / stride]."""
 
+    norm: Normalisation | nn.Identity
+
     def __init__(self, inputs: int, outputs: int, *, stride: int = 1, normalised: bool = False) -> None:
         super().__init__()
         self.conv2d = nn.Conv2d(inputs, outputs, 3, stride, bias=not normalised)
@@ -107,6 +111,10 @@ class Convolution(nn.Module):
     def forward(self, padded: Tensor) -> Tensor:
         result: Tensor = self.norm(self.conv2d(padded))
         return result
+
+    def fused(self) -> nn.Conv2d:
+        """The convolution with its normalisation, in evaluation mode."""
+        return fuse_conv_bn_eval(self.conv2d, self.norm.norm) if isinstance(self.norm, Normalisation) else self.conv2d
 
 
 def mirrored(x: Tensor) -> Tensor:
@@ -119,13 +127,13 @@ class ResidualBlock(nn.Module):
 
     Args:
         inputs, outputs: channels.
-        scale: of the result's sides: 0.5, 1 or 2. The second convolution halves, what the first reads is doubled.
+        scale: of the result's sides: 0.5, 1 or 2. The second convolution halves, what the first reads is doubled
+            (:class:`DoublingBlock`).
     """
 
     def __init__(self, inputs: int, outputs: int, scale: float) -> None:
         super().__init__()
         stride = 2 if scale < 1 else 1
-        self.doubles = scale > 1
         self.shortcut_func = (
             nn.Identity() if scale == 1 and inputs == outputs else Convolution(inputs, outputs, stride=stride)
         )
@@ -133,10 +141,25 @@ class ResidualBlock(nn.Module):
         self.conv2 = Convolution(outputs, outputs, stride=stride, normalised=True)
 
     def forward(self, x: Tensor) -> Tensor:
-        padded = mirrored(functional.interpolate(x, scale_factor=2.0, mode="nearest") if self.doubles else x)
+        padded = mirrored(x)
         shortcut = x if isinstance(self.shortcut_func, nn.Identity) else self.shortcut_func(padded)
         inner = functional.leaky_relu(self.conv1(padded), SLOPE)
         result: Tensor = shortcut + self.conv2(mirrored(inner))
+        return result
+
+
+class DoublingBlock(nn.Module):
+    """A :class:`ResidualBlock` of ``scale`` 2 with its weights: FP32 [N, in, H, W] → FP32 [N, out, 2·H, 2·W]."""
+
+    def __init__(self, block: ResidualBlock) -> None:
+        super().__init__()
+        self.shortcut_func = DoubledConvolution(cast("Convolution", block.shortcut_func).fused())
+        self.conv1 = DoubledConvolution(block.conv1.fused(), SLOPE)
+        self.conv2 = block.conv2
+
+    def forward(self, x: Tensor) -> Tensor:
+        padded = functional.pad(x, (1, 1, 1, 1), mode="replicate")  # of the doubled map: its mirrored border
+        result: Tensor = self.shortcut_func(padded) + self.conv2(mirrored(self.conv1(padded)))
         return result
 
 
@@ -177,7 +200,9 @@ def build(state: StateDict, origin: str) -> ParseNet:
         CheckpointMismatch: naming ``origin``, where the state dict is another architecture's.
     """
     needed = {key: value for key, value in state.items() if key not in _UNUSED}
-    return load_strictly(ParseNet(Hyperparameters.of(needed, origin)), needed, origin)
+    network = load_strictly(ParseNet(Hyperparameters.of(needed, origin)), needed, origin)
+    network.decoder = nn.Sequential(*(DoublingBlock(cast("ResidualBlock", block)) for block in network.decoder))
+    return network
 
 
 def served(network: nn.Module) -> ParserGraph:
