@@ -9,8 +9,9 @@ from importlib import metadata
 from pathlib import Path
 
 from export.architectures import ARCHITECTURES
-from export.models import OPSET, ModelSpec
-from export.precisions import Precision, runs_int8_fast
+from export.manifest import Manifest
+from export.models import OPSET, ModelSpec, model_spec
+from export.precisions import Aim, Precision, runs_int8_fast
 from export.sources import Source
 from limner import __version__
 from limner.settings import PROJECT_ROOT
@@ -83,6 +84,14 @@ def tools_unchanged(recorded: dict[str, str]) -> bool:
     """Whether the installed tools are those recorded. One that is gone cannot tell, and is not asked."""
     installed = tool_versions()
     return all(installed[name] == recorded.get(name) for name in TOOLS if name in installed)
+
+
+def is_current(manifest: Manifest | None, source: Source, aim: Aim) -> bool:
+    """Whether an export is there that is what would be made of ``source`` now."""
+    if manifest is None or not tools_unchanged(manifest.tools):
+        return False
+    spec, winograd = model_spec(manifest.model), aim.no_winograd is None
+    return manifest.fingerprint == fingerprint(spec, source, aim.precision, plan=aim.plan, winograd=winograd)
 
 
 def _code_digest(architecture: str, precision: Precision) -> str:

@@ -13,7 +13,7 @@ from export.catalogue import build_catalog
 from export.download import Downloader
 from export.environment import ensure_export_packages
 from export.files import CannotWrite
-from export.fingerprint import fingerprint, tools_unchanged
+from export.fingerprint import is_current
 from export.kept import kept_export, told_of
 from export.models import MODELS, ModelSpec, model_spec
 from export.precisions import aim_of, check_servable
@@ -75,47 +75,66 @@ def _bring_up_to_date(
     stale = _stale(specs, store, finder, settings)
     if not stale:
         return {}
-    problems: dict[str, str] = {}
-    failure: ExportError | None = None
-
-    def do_without(spec: ModelSpec, error: WeightsError | ExportError) -> None:
-        kept = kept_export(spec, store, settings.profile)
-        if kept is not None:
-            reporter.line(told_of(kept, error.message))
-            return
-        problems[spec.name] = error.message
-        reporter.line(f"{spec.name} is switched off: {error.message}")
-
+    update = _Update(settings, store, finder, reporter)
     try:
         ensure_export_packages(reporter)
     except ExportError as error:
-        failure = error
+        update.failure = error
         for spec in stale:
-            do_without(spec, error)
-        stale = []
-    with Downloader(settings, reporter) as downloads:
-        for spec in stale:
-            try:
-                source = _obtain(spec, store, finder, downloads)
-            except ChecksumMismatch:
+            update.do_without(spec, error)
+    else:
+        with Downloader(settings, reporter) as downloads:
+            for spec in stale:
+                update.export(spec, downloads)
+    if update.failure is not None and not any(map(build_catalog(store, update.problems).available, _USEFUL)):
+        raise update.failure
+    return update.problems
+
+
+class _Update:
+    """Exports models one after the other; one that fails costs its own role alone.
+
+    Attributes:
+        problems: why models are not there, by name.
+        failure: the last export that failed.
+    """
+
+    def __init__(self, settings: Settings, store: ModelStore, finder: WeightsFinder, reporter: Reporter) -> None:
+        self._settings = settings
+        self._store = store
+        self._finder = finder
+        self._reporter = reporter
+        self.problems: dict[str, str] = {}
+        self.failure: ExportError | None = None
+
+    def export(self, spec: ModelSpec, downloads: Downloader) -> None:
+        try:
+            source = _obtain(spec, self._store, self._finder, downloads)
+        except ChecksumMismatch:
+            raise
+        except WeightsError as error:
+            self.do_without(spec, error)
+            return
+        try:
+            export_into(self._store, spec, source, aim_of(self._settings, spec.precisions), self._reporter)
+        except CannotWrite:
+            raise
+        except (CheckpointMismatch, ExportError) as error:
+            if source.custom:
                 raise
-            except WeightsError as error:
-                do_without(spec, error)
-                continue
-            try:
-                export_into(store, spec, source, aim_of(settings, spec.precisions), reporter)
-            except CannotWrite:
-                raise
-            except (CheckpointMismatch, ExportError) as error:
-                if source.custom:
-                    raise
-                # The published bytes are right, so the fault is Limner's or this machine's; the other roles need not
-                # suffer for it.
-                do_without(spec, error)
-                failure = error if isinstance(error, ExportError) else failure
-    if failure is not None and not any(map(build_catalog(store, problems).available, _USEFUL)):
-        raise failure
-    return problems
+            # The published bytes are right, so the fault is Limner's or this machine's; the other roles need not
+            # suffer for it.
+            self.do_without(spec, error)
+            self.failure = error if isinstance(error, ExportError) else self.failure
+
+    def do_without(self, spec: ModelSpec, error: WeightsError | ExportError) -> None:
+        """Go on with an older export that can still be served, or with none."""
+        kept = kept_export(spec, self._store, self._settings.profile)
+        if kept is not None:
+            self._reporter.line(told_of(kept, error.message))
+            return
+        self.problems[spec.name] = error.message
+        self._reporter.line(f"{spec.name} is switched off: {error.message}")
 
 
 def _obtain(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, downloads: Downloader) -> Source:
@@ -161,15 +180,10 @@ def _stale(specs: list[ModelSpec], store: ModelStore, finder: WeightsFinder, set
 
 def _is_current(spec: ModelSpec, store: ModelStore, finder: WeightsFinder, settings: Settings) -> bool:
     manifest = store.manifest(spec.name)
-    if manifest is None or not tools_unchanged(manifest.tools):
+    if manifest is None:
         return False
-    exported = Source.from_manifest(manifest.source)
-    source = _wanted(spec, exported, finder)
-    if source is None:
-        return False
-    aim = aim_of(settings, spec.precisions)
-    current = fingerprint(spec, source, aim.precision, plan=aim.plan, winograd=aim.no_winograd is None)
-    return current == manifest.fingerprint
+    source = _wanted(spec, Source.from_manifest(manifest.source), finder)
+    return source is not None and is_current(manifest, source, aim_of(settings, spec.precisions))
 
 
 def _wanted(spec: ModelSpec, exported: Source, finder: WeightsFinder) -> Source | None:

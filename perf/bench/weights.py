@@ -9,10 +9,12 @@ from typing import Literal
 
 from export.architectures import ARCHITECTURES
 from export.checkpoint import save_checkpoint
+from export.fingerprint import fingerprint, is_current
 from export.manifest import MANIFEST_FILE, Manifest
 from export.models import model_spec
 from export.order import Order, carry_out, item_called
 from export.precision.forms import ONNX_FILE
+from export.precisions import Aim, aim_of
 from export.progress import Reporter
 from export.registry import weight_file
 from export.sources import Source
@@ -29,11 +31,13 @@ _ORDERED = {
 }
 MODELS = tuple(_ORDERED)
 
+_INT8 = Aim(requested="int8", precision="int8", no_winograd=None)
+
 REGARDLESS = "Random weights, quantised to measure speed; the gate was not asked."
 
 
 def fp32_models(folder: Path) -> Path:
-    """The folder of the models in FP32 within ``folder``, exported where they are missing."""
+    """The folder of the models in FP32 within ``folder``, exported where they are missing or out of date."""
     return _exported(folder / "fp32", MODELS, "fp32")
 
 
@@ -45,33 +49,45 @@ def int8_models(folder: Path) -> Path:
     floats, models = fp32_models(folder), folder / "int8"
     for name in MODELS:
         manifest = Manifest.load(floats / name)
-        if manifest is None or Manifest.load(models / name) is not None:
+        if manifest is None:
             continue
-        if Source.from_manifest(manifest.source).kind == "seeded":
+        if Source.from_manifest(manifest.source).kind != "seeded":
+            _exported(models, (name,), "auto")
+        elif not _is_current(models / name, _INT8):
             shutil.copytree(floats / name, models / name, dirs_exist_ok=True)
             _quantise(models / name, manifest)
-        else:
-            _exported(models, (name,), "auto")
     return models
 
 
 def _exported(models: Path, names: tuple[str, ...], precision: Literal["fp32", "auto"]) -> Path:
-    items = tuple(item_called(_ORDERED[name]) for name in names if Manifest.load(models / name) is None)
+    settings = Settings().model_copy(update={"precision": precision})
+    wanted = (name for name in names if not _is_current(models / name, aim_of(settings, model_spec(name).precisions)))
+    items = tuple(item_called(_ORDERED[name]) for name in wanted)
     if items:
-        settings = Settings().model_copy(update={"precision": precision})
         for _ in carry_out(Order(items, models, seed=SEED, packaged_first=True), settings, Reporter()):
             pass
     return models
 
 
+def _is_current(folder: Path, aim: Aim) -> bool:
+    manifest = Manifest.load(folder)
+    return manifest is not None and is_current(manifest, Source.from_manifest(manifest.source), aim)
+
+
 def _quantise(folder: Path, manifest: Manifest) -> None:
     version = folder / manifest.version
-    spec = model_spec(manifest.model)
+    spec, source = model_spec(manifest.model), Source.from_manifest(manifest.source)
     write_int8_regardless(spec, version / ONNX_FILE, version)
-    if ARCHITECTURES[weight_file(Source.from_manifest(manifest.source).file).architecture].winograd:
+    if ARCHITECTURES[weight_file(source.file).architecture].winograd:
         write_winograd_regardless(spec, version / ONNX_FILE, version)
     files = [file | {"bytes": (version / str(file["name"])).stat().st_size} for file in manifest.files]
-    changed = replace(manifest, precision="int8", precision_reason=REGARDLESS, files=files)
+    changed = replace(
+        manifest,
+        precision="int8",
+        precision_reason=REGARDLESS,
+        files=files,
+        fingerprint=fingerprint(spec, source, _INT8.precision, winograd=True),
+    )
     (folder / MANIFEST_FILE).write_text(changed.to_json(), "utf-8")
 
 

@@ -37,7 +37,7 @@ def change(settings: Settings, **values: object) -> None:
 @pytest.fixture
 def outdated(exported: Settings, monkeypatch: pytest.MonkeyPatch) -> Settings:
     """The detector's export is of other tools, and its weights are gone."""
-    monkeypatch.setattr("export.prepare.tools_unchanged", lambda tools: False)
+    monkeypatch.setattr("export.fingerprint.tools_unchanged", lambda tools: False)
     monkeypatch.setattr("export.packaged.PackagedWeights.version", None)
     return exported
 

@@ -391,7 +391,7 @@ def test_a_given_checkpoint_is_exported_again_and_never_replaced_unasked(
     order = Order(items=(item_called("retinaface"),), folder=exported.models_dir, given=mine)
     (first,) = carry_out(order, exported, reporter)
     assert first.source["kind"] == "given"
-    monkeypatch.setattr("export.prepare.tools_unchanged", lambda tools: False)
+    monkeypatch.setattr("export.fingerprint.tools_unchanged", lambda tools: False)
     prepare(exported, models=["retinaface"], reporter=reporter)
     again = ModelStore(exported.models_dir).manifest("retinaface")
     assert again is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import httpx
@@ -11,9 +12,11 @@ import pytest
 import tritonclient.grpc as triton
 
 from export.checkpoint import save_checkpoint
-from export.manifest import Manifest
+from export.manifest import MANIFEST_FILE, Manifest
+from export.order import Order
 from export.registry import weight_file
 from export.sources import Source
+from perf.bench import weights
 from perf.bench.__main__ import main, measure, measure_case
 from perf.bench.cases import CASES, HTTP, INT8, PLAIN, SHORT, UPSTREAM, X4, Case
 from perf.bench.limner import Limner
@@ -142,3 +145,30 @@ def test_a_case_that_there_is_not_is_named(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit):
         main(["--only", "no such photo"])
     assert "no case begins with no such photo; there are: 248x320" in capsys.readouterr().err
+
+
+def test_exports_that_are_out_of_date_are_made_anew(
+    models_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the figures would be those of a network that is not served any more."""
+    ordered: list[str] = []
+
+    def carry_out(order: Order, *_: object) -> list[Manifest]:
+        ordered.extend(item.spec.name for item in order.items)
+        return []
+
+    monkeypatch.setattr(weights, "MODELS", ("retinaface",))
+    monkeypatch.setattr(weights, "carry_out", carry_out)
+    weights.fp32_models(tmp_path)
+    assert ordered == ["retinaface"]
+
+    exported = tmp_path / "fp32" / "retinaface"
+    shutil.copytree(models_dir / "retinaface", exported)
+    weights.fp32_models(tmp_path)
+    assert ordered == ["retinaface"]
+
+    manifest = Manifest.load(exported)
+    assert manifest is not None
+    (exported / MANIFEST_FILE).write_text(dataclasses.replace(manifest, fingerprint="of older code").to_json(), "utf-8")
+    weights.fp32_models(tmp_path)
+    assert ordered == ["retinaface", "retinaface"]
