@@ -45,30 +45,27 @@ _COMPILER = ("ziglang",)
 """Told in the manifest; another version of it leaves exports as they are."""
 
 
-def fingerprint(
-    spec: ModelSpec, source: Source, precision: Precision, *, plan: bool = False, winograd: bool = False
-) -> str:
+def fingerprint(spec: ModelSpec, source: Source, aim: Aim) -> str:
     """sha256 over weights, network, exporting code, tensors, opset and precision. Imports no PyTorch.
 
-    INT8 differs between CPUs with and without VNNI or AMX. With a ``plan``, over the installed TensorRT as well, which
-    must be that of the server. With ``winograd``, over Limner's own kernel as well, where it runs the network in this
-    precision.
+    INT8 differs between CPUs with and without VNNI or AMX. Where a plan is built, over the installed TensorRT as well,
+    which must be that of the server; where Limner's own kernel runs the network in this precision, over it as well.
     """
     parts = {
         "weights": source.identity,
         "architecture": source.architecture,
-        "code": _code_digest(source.architecture, precision),
+        "code": _code_digest(source.architecture, aim.precision),
         "inputs": [tensor.describe() for tensor in spec.inputs],
         "outputs": [tensor.describe() for tensor in spec.outputs],
         "opset": OPSET,
-        "precision": precision,
+        "precision": aim.precision,
         "version": spec.version,
     }
-    if precision == "int8" and not runs_int8_fast():
+    if aim.precision == "int8" and not runs_int8_fast():
         parts["weights range"] = "half"
-    if plan:
+    if aim.plan:
         parts["plan"] = [_digest(_HERE / name for name in _PLAN_SOURCES), *_installed(_TENSORRT).items()]
-    if winograd and precision == "int8" and ARCHITECTURES[source.architecture].winograd:
+    if aim.no_winograd is None and aim.precision == "int8" and ARCHITECTURES[source.architecture].winograd:
         parts["winograd"] = _digest(
             file for pattern in _WINOGRAD_SOURCES for file in sorted(PROJECT_ROOT.glob(pattern))
         )
@@ -86,12 +83,11 @@ def tools_unchanged(recorded: dict[str, str]) -> bool:
     return all(installed[name] == recorded.get(name) for name in TOOLS if name in installed)
 
 
-def is_current(manifest: Manifest | None, source: Source, aim: Aim) -> bool:
-    """Whether an export is there that is what would be made of ``source`` now."""
-    if manifest is None or not tools_unchanged(manifest.tools):
+def is_current(manifest: Manifest, source: Source, aim: Aim) -> bool:
+    """Whether an export is what would be made of ``source`` now."""
+    if not tools_unchanged(manifest.tools):
         return False
-    spec, winograd = model_spec(manifest.model), aim.no_winograd is None
-    return manifest.fingerprint == fingerprint(spec, source, aim.precision, plan=aim.plan, winograd=winograd)
+    return manifest.fingerprint == fingerprint(model_spec(manifest.model), source, aim)
 
 
 def _code_digest(architecture: str, precision: Precision) -> str:

@@ -90,7 +90,7 @@ def export_model(spec: ModelSpec, source: Source, aim: Aim, folder: Path) -> Man
             quality=list(forms.quality),
             tools=tool_versions(),
             created=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            fingerprint=fingerprint(spec, graph.source, aim.precision, plan=aim.plan, winograd=aim.no_winograd is None),
+            fingerprint=fingerprint(spec, graph.source, aim),
         )
         (folder / MANIFEST_FILE).write_text(manifest.to_json(), "utf-8")
     except OSError as error:

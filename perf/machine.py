@@ -6,6 +6,7 @@ import os
 import platform
 import subprocess
 from datetime import datetime, timezone
+from functools import cache
 from pathlib import Path
 
 import psutil
@@ -33,6 +34,7 @@ def describe_run() -> dict[str, object]:
     return {"date": datetime.now(timezone.utc).date().isoformat(), "machine": describe_machine()}
 
 
+@cache  # before a run writes results, which are part of the tree
 def _commit() -> str:
     git = ["git", "-C", str(PROJECT_ROOT), "describe", "--always", "--dirty"]
     return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip() or "unknown"  # noqa: S603

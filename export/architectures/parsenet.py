@@ -127,8 +127,8 @@ class ResidualBlock(nn.Module):
 
     Args:
         inputs, outputs: channels.
-        scale: of the result's sides: 0.5, 1 or 2. The second convolution halves, what the first reads is doubled
-            (:class:`DoublingBlock`).
+        scale: of the result's sides: 0.5, 1 or 2. The second convolution halves. With 2 the block only holds weights,
+            of which :func:`build` makes a :class:`DoublingBlock`.
     """
 
     def __init__(self, inputs: int, outputs: int, scale: float) -> None:

@@ -81,13 +81,8 @@ def _quantise(folder: Path, manifest: Manifest) -> None:
     if ARCHITECTURES[weight_file(source.file).architecture].winograd:
         write_winograd_regardless(spec, version / ONNX_FILE, version)
     files = [file | {"bytes": (version / str(file["name"])).stat().st_size} for file in manifest.files]
-    changed = replace(
-        manifest,
-        precision="int8",
-        precision_reason=REGARDLESS,
-        files=files,
-        fingerprint=fingerprint(spec, source, _INT8.precision, winograd=True),
-    )
+    told = replace(manifest, precision="int8", precision_reason=REGARDLESS, files=files)
+    changed = replace(told, fingerprint=fingerprint(spec, source, _INT8))
     (folder / MANIFEST_FILE).write_text(changed.to_json(), "utf-8")
 
 

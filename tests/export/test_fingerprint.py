@@ -9,9 +9,13 @@ import pytest
 
 from export import fingerprint
 from export.models import model_spec
+from export.precisions import Aim
 from export.registry import weight_file
 from export.weights import seeded
 from limner.settings import PROJECT_ROOT
+
+INT8 = Aim("int8", "int8")
+WITH_KERNEL = Aim("int8", "int8", no_winograd=None)
 
 
 def test_every_file_that_makes_a_precision_is_known() -> None:
@@ -26,7 +30,7 @@ def test_int8_is_another_for_a_cpu_without_vnni(monkeypatch: pytest.MonkeyPatch)
     def prints(fast: bool) -> tuple[str, str]:
         monkeypatch.setattr(fingerprint, "runs_int8_fast", lambda: fast)
         x4 = model_spec("realesrgan_x4"), seeded(weight_file("RealESRGAN_x4plus.pth"), 0)
-        return fingerprint.fingerprint(*x4, "int8"), fingerprint.fingerprint(*x4, "fp32")
+        return fingerprint.fingerprint(*x4, INT8), fingerprint.fingerprint(*x4, Aim("fp32", "fp32"))
 
     assert prints(True)[0] != prints(False)[0]
     assert prints(True)[1] == prints(False)[1]
@@ -42,10 +46,10 @@ def test_a_change_of_limners_own_kernel_is_a_change_of_what_it_runs(
             for model, file in (("realesrgan_x4", "RealESRGAN_x4plus.pth"), ("gfpgan", "GFPGANv1.4.pth"))
         )
         return (
-            fingerprint.fingerprint(*x4, "int8", winograd=True),
-            fingerprint.fingerprint(*x4, "int8"),
-            fingerprint.fingerprint(*x4, "fp32", winograd=True),
-            fingerprint.fingerprint(*gfpgan, "int8", winograd=True),
+            fingerprint.fingerprint(*x4, WITH_KERNEL),
+            fingerprint.fingerprint(*x4, INT8),
+            fingerprint.fingerprint(*x4, Aim("fp32", "fp32", no_winograd=None)),
+            fingerprint.fingerprint(*gfpgan, WITH_KERNEL),
         )
 
     for folder in ("kernels/rrdb", "export/winograd"):

@@ -111,7 +111,7 @@ def test_the_profile_tensorrt_aims_at_plans_and_their_exports_are_others(tmp_pat
     assert (plans.precision, plans.plan) == ("fp16", True)
     assert (graphs.precision, graphs.plan) == ("fp16", False)
     spec, source = model_spec("realesrgan_x4"), seeded(weight_file("RealESRGAN_x4plus.pth"), 0)
-    assert fingerprint(spec, source, "fp16", plan=True) != fingerprint(spec, source, "fp16")
+    assert fingerprint(spec, source, plans) != fingerprint(spec, source, graphs)
 
 
 def test_the_flag_asks_for_plans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -145,7 +145,8 @@ def test_reason_of_the_quality_gate_comes_first(
     assert (manifest.precision, manifest.precision_reason) == ("fp32", "INT8 did not pass.")
     assert manifest.quality[-1] == {"recipe": "mixed", "passed": False}
     # It is what was tried that makes an export current, or the same attempt would be made at each start.
-    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, "int8") != fingerprint(SPEC, SOURCE, "fp32")
+    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, Aim("auto", "int8"))
+    assert manifest.fingerprint != fingerprint(SPEC, SOURCE, Aim("auto", "fp32"))
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp32"])
@@ -162,11 +163,12 @@ def test_int8_of_an_rrdbnet_gets_a_form_for_limners_own_kernel(
     monkeypatch.setattr("export.float_graph.float_graph", lambda *_: FloatGraph(enlarging, (), SOURCE))
     monkeypatch.setattr("export.precision.forms.write_forms", lambda *_: Forms("fp32", (), "INT8 did not pass."))
     monkeypatch.setattr("export.winograd.form.add_winograd", add)
-    manifest = export_model(SPEC, SOURCE, Aim("auto", precision, no_winograd=None), tmp_path)
+    aim = Aim("auto", precision, no_winograd=None)
+    manifest = export_model(SPEC, SOURCE, aim, tmp_path)
     assert manifest.precision == precision
     assert seen == ([None] if precision == "int8" else [])
     assert [file["name"] for file in manifest.files] == ["model.rrdb"] * len(seen)
-    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, precision, winograd=True)
+    assert manifest.fingerprint == fingerprint(SPEC, SOURCE, aim)
 
 
 def test_job_survives_the_pipe() -> None:
